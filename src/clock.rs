@@ -1,0 +1,205 @@
+//! The only place that asks what time it is, and the only one that sleeps.
+//!
+//! Everything else takes `now` as an argument. A simulated clock runs faster than the real one and
+//! its wall clock can be stepped, so that tests put minutes into seconds and sleep for nothing.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A wall-clock instant in milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// An instant of the clock that never steps and counts suspended time (Linux: CLOCK_BOOTTIME), in
+/// microseconds since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Boottime(pub u64);
+
+/// Both clocks read at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub wall: Timestamp,
+    pub boot: Boottime,
+}
+
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    #[default]
+    System,
+    Simulated(Rc<Simulated>),
+}
+
+/// Time that starts at a given wall-clock instant and runs `speed` times as fast as real time.
+#[derive(Debug)]
+pub struct Simulated {
+    start: Moment,
+    started: Boottime,
+    speed: u32,
+    step: Cell<i64>,
+}
+
+impl Timestamp {
+    /// The start of the `period` that holds this instant; periods are aligned to the epoch.
+    pub fn floor(self, period: Duration) -> Timestamp {
+        let period = millis(period);
+        Timestamp(self.0.div_euclid(period) * period)
+    }
+
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// `self - earlier` in milliseconds, negative where `earlier` is later.
+    pub fn millis_since(self, earlier: Timestamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    pub fn plus(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(millis(duration)))
+    }
+
+    pub fn system_time(self) -> SystemTime {
+        let distance = Duration::from_millis(self.0.unsigned_abs());
+        let time = if self.0 < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        time.unwrap_or(UNIX_EPOCH)
+    }
+
+    pub fn from_system_time(time: SystemTime) -> Timestamp {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => Timestamp(millis(since)),
+            Err(before) => Timestamp(-millis(before.duration())),
+        }
+    }
+}
+
+/// RFC 3339, whole seconds, UTC: the API's own way to write a timestamp.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = Timestamp(self.seconds().saturating_mul(1_000)).system_time();
+        humantime::format_rfc3339_seconds(whole).fmt(formatter)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}ms", self.0)
+    }
+}
+
+impl Boottime {
+    pub fn since(self, earlier: Boottime) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    pub fn plus(self, duration: Duration) -> Boottime {
+        Boottime(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Clock {
+    /// A clock for tests: starts at `start` now and runs `speed` times as fast.
+    pub fn simulated(start: Timestamp, speed: u32) -> Clock {
+        let started = system_boottime();
+        let start = Moment { wall: start, boot: started };
+        Clock::Simulated(Rc::new(Simulated { start, started, speed, step: Cell::new(0) }))
+    }
+
+    pub fn now(&self) -> Moment {
+        match self {
+            Clock::System => Moment { wall: system_wall(), boot: system_boottime() },
+            Clock::Simulated(simulated) => simulated.now(),
+        }
+    }
+
+    /// Sleeps until `deadline`; not at all where it has passed.
+    pub async fn sleep_until(&self, deadline: Boottime) {
+        self.sleep(deadline.since(self.now().boot)).await;
+    }
+
+    pub async fn sleep(&self, duration: Duration) {
+        let speed = match self {
+            Clock::System => 1,
+            Clock::Simulated(simulated) => simulated.speed,
+        };
+        sleep(duration / speed).await;
+    }
+}
+
+impl Simulated {
+    /// Moves the wall clock by `millis` against the clock that never steps.
+    pub fn step(&self, millis: i64) {
+        self.step.set(self.step.get() + millis);
+    }
+
+    fn now(&self) -> Moment {
+        let passed = system_boottime().since(self.started) * self.speed;
+        Moment {
+            wall: Timestamp(self.start.wall.plus(passed).0 + self.step.get()),
+            boot: self.start.boot.plus(passed),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+fn system_wall() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
+async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+#[cfg(target_os = "linux")]
+fn system_boottime() -> Boottime {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Boottime(seconds * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000)
+}
+
+/// Elsewhere the monotonic clock stands in: it may stop while the machine is suspended.
+#[cfg(not(target_os = "linux"))]
+fn system_boottime() -> Boottime {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Boottime(seconds * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_aligned_to_the_epoch() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(Timestamp(119_999).floor(minute), Timestamp(60_000));
+        assert_eq!(Timestamp(120_000).floor(minute), Timestamp(120_000));
+        assert_eq!(Timestamp(-1).floor(minute), Timestamp(-60_000));
+    }
+
+    #[test]
+    fn timestamps_print_as_the_api_writes_them() {
+        assert_eq!(Timestamp(1_795_443_660_999).to_string(), "2026-11-23T14:21:00Z");
+    }
+
+    #[test]
+    fn a_simulated_clock_steps_its_wall_clock_only() {
+        let clock = Clock::simulated(Timestamp(1_000_000), 1_000);
+        let before = clock.now();
+        let Clock::Simulated(simulated) = &clock else { unreachable!() };
+        simulated.step(-3_600_000);
+        let after = clock.now();
+        assert!(after.wall < before.wall);
+        assert!(after.boot >= before.boot);
+    }
+}

@@ -1,0 +1,160 @@
+//! Dimensions: the name-value pairs that, with namespace and name, identify a metric.
+
+use std::fmt;
+
+/// One pair, as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dimension {
+    pub name: String,
+    pub value: String,
+}
+
+/// What a configured dimension set may name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DimensionName {
+    InstanceId,
+    InstanceType,
+    ImageId,
+    AvailabilityZone,
+    AutoScalingGroupName,
+    Region,
+    Host,
+    /// `tag:KEY`: an EC2 instance tag, sent under its key.
+    Tag(String),
+    /// A pair of the configuration's `[dimensions]`.
+    Static(String),
+}
+
+/// A name in a set; an optional one (`AutoScalingGroupName?`) falls away where it is known absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    pub name: DimensionName,
+    pub optional: bool,
+}
+
+/// The exact set of names under which a metric is published. Each set is a series of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DimensionSet(pub Vec<Member>);
+
+/// What is wrong with a dimension's name or value, in the API's terms.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    #[error("must have 1 to {most} characters, has {found}")]
+    Length { most: usize, found: usize },
+    #[error("must be ASCII without control characters")]
+    Characters,
+    #[error("must not be blank")]
+    Blank,
+    #[error("must not begin with ':'")]
+    Colon,
+}
+
+impl DimensionName {
+    /// The names that need no declaration.
+    pub const BUILT_IN: [DimensionName; 7] = [
+        DimensionName::InstanceId,
+        DimensionName::InstanceType,
+        DimensionName::ImageId,
+        DimensionName::AvailabilityZone,
+        DimensionName::AutoScalingGroupName,
+        DimensionName::Region,
+        DimensionName::Host,
+    ];
+
+    /// The name under which it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            DimensionName::InstanceId => "InstanceId",
+            DimensionName::InstanceType => "InstanceType",
+            DimensionName::ImageId => "ImageId",
+            DimensionName::AvailabilityZone => "AvailabilityZone",
+            DimensionName::AutoScalingGroupName => "AutoScalingGroupName",
+            DimensionName::Region => "Region",
+            DimensionName::Host => "Host",
+            DimensionName::Tag(key) | DimensionName::Static(key) => key,
+        }
+    }
+}
+
+/// As the configuration writes it: a tag with its prefix.
+impl fmt::Display for DimensionName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DimensionName::Tag(key) => write!(formatter, "tag:{key}"),
+            other => formatter.write_str(other.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for DimensionSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("{")?;
+        for (place, member) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            let mark = if member.optional { "?" } else { "" };
+            write!(formatter, "{comma}{}{mark}", member.name)?;
+        }
+        formatter.write_str("}")
+    }
+}
+
+/// API reference, `Dimension.Name`.
+pub fn check_name(name: &str) -> Result<(), Invalid> {
+    if name.starts_with(':') {
+        return Err(Invalid::Colon);
+    }
+    check(name, MAX_NAME)
+}
+
+/// API reference, `Dimension.Value`.
+pub fn check_value(value: &str) -> Result<(), Invalid> {
+    check(value, MAX_VALUE)
+}
+
+fn check(text: &str, most: usize) -> Result<(), Invalid> {
+    let found = text.chars().count();
+    if found == 0 || found > most {
+        return Err(Invalid::Length { most, found });
+    }
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Err(Invalid::Characters);
+    }
+    if text.trim().is_empty() {
+        return Err(Invalid::Blank);
+    }
+    Ok(())
+}
+
+/// API reference, `MetricDatum.Dimensions`.
+pub const MAX_DIMENSIONS: usize = 30;
+/// API reference, `Dimension.Name`, in characters.
+pub const MAX_NAME: usize = 255;
+/// API reference, `Dimension.Value`, in characters.
+pub const MAX_VALUE: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_keep_the_service_limits() {
+        assert_eq!(check_name("InstanceId"), Ok(()));
+        assert_eq!(check_name(":x"), Err(Invalid::Colon));
+        assert_eq!(check_name(""), Err(Invalid::Length { most: 255, found: 0 }));
+        assert_eq!(check_name(&"x".repeat(256)), Err(Invalid::Length { most: 255, found: 256 }));
+        assert_eq!(check_value(&"x".repeat(1_024)), Ok(()));
+        assert_eq!(check_value("  "), Err(Invalid::Blank));
+        assert_eq!(check_value("grün"), Err(Invalid::Characters));
+        assert_eq!(check_value("a\nb"), Err(Invalid::Characters));
+    }
+
+    #[test]
+    fn sets_print_as_they_are_configured() {
+        let member = |name, optional| Member { name, optional };
+        let set = DimensionSet(vec![
+            member(DimensionName::InstanceId, false),
+            member(DimensionName::Tag("Name".into()), true),
+        ]);
+        assert_eq!(set.to_string(), "{InstanceId, tag:Name?}");
+    }
+}

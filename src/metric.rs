@@ -1,0 +1,271 @@
+//! The catalogue of native metrics: each name's one formula, pinned for ever.
+//!
+//! T MemTotal, A MemAvailable, H the huge page pool, ST SwapTotal, SF SwapFree. A formula whose
+//! fields the kernel doesn't give has no value; it never becomes zero.
+
+use crate::sample::{Difference, Needs, Rates, Sample};
+use crate::source::meminfo::MemInfo;
+use crate::source::pressure::Pressure;
+use crate::source::vmstat::VmStat;
+use crate::units::{Grain, Unit};
+use std::borrow::Cow;
+
+#[derive(Debug, Clone)]
+pub struct Metric {
+    /// CloudWatch's MetricName.
+    pub name: Cow<'static, str>,
+    pub unit: Unit,
+    pub grain: Grain,
+    /// Sent only for periods in which some value isn't zero.
+    pub sparse: bool,
+    pub formula: Formula,
+    /// The formula in the kernel's field names, for people.
+    pub words: Cow<'static, str>,
+}
+
+/// How a value comes out of a sample.
+#[derive(Debug, Clone, Copy)]
+pub enum Formula {
+    MemInfo(fn(&MemInfo) -> Option<f64>),
+    /// The extra field of /proc/meminfo at this place of the configuration's list.
+    Extra(usize),
+    /// Stalled microseconds since boot: the share of the elapsed time, in percent.
+    Stall(fn(&Pressure) -> Option<u64>),
+    /// Events since boot: how many a second.
+    Rate(fn(&VmStat) -> Option<u64>),
+    /// Events since boot: how many in a part, as one value.
+    Events(fn(&VmStat) -> Option<u64>),
+}
+
+/// One value and how many tenths of a second it stands for; `Events` add up over a part instead.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    Weighted(f64, u32),
+    Events(f64),
+}
+
+impl Metric {
+    /// The value that `sample` gives, `rates` being what it completes.
+    pub fn value(&self, sample: &Sample, rates: &Rates) -> Option<Value> {
+        let covered = sample.covered.0;
+        match self.formula {
+            Formula::MemInfo(formula) => {
+                Some(Value::Weighted(formula(sample.meminfo.as_ref()?)?, covered))
+            }
+            Formula::Extra(place) => {
+                Some(Value::Weighted((*sample.extras.get(place)?)? as f64, covered))
+            }
+            Formula::Stall(total) => {
+                let difference = rates.pressure?;
+                let stalled = increase(&difference, total)? as f64;
+                let percent = 100.0 * stalled / (difference.elapsed.as_secs_f64() * 1e6);
+                Some(Value::Weighted(percent.clamp(0.0, 100.0), difference.covered.0))
+            }
+            Formula::Rate(count) => {
+                let difference = rates.vmstat?;
+                let rate = increase(&difference, count)? as f64 / difference.elapsed.as_secs_f64();
+                Some(Value::Weighted(rate, difference.covered.0))
+            }
+            Formula::Events(count) => Some(Value::Events(increase(&rates.vmstat?, count)? as f64)),
+        }
+    }
+
+    /// A field of /proc/meminfo under its kernel name; HugePages_* are counts, the others bytes.
+    pub fn extra(name: &str, place: usize) -> Metric {
+        let unit = if name.starts_with("HugePages_") { Unit::Count } else { Unit::Bytes };
+        Metric {
+            name: Cow::Owned(name.to_owned()),
+            unit,
+            grain: Grain::ThreeDigits,
+            sparse: false,
+            formula: Formula::Extra(place),
+            words: Cow::Owned(name.to_owned()),
+        }
+    }
+}
+
+/// Two metrics are the same if they publish under the same name: the catalogue holds each once.
+impl PartialEq for Metric {
+    fn eq(&self, other: &Metric) -> bool {
+        self.name == other.name
+    }
+}
+
+/// The metric of the catalogue with this name, to the letter.
+pub fn native(name: &str) -> Option<&'static Metric> {
+    NATIVE.iter().find(|metric| metric.name == name)
+}
+
+/// The kernel files that these metrics need. Pressure stall information is read in any case where
+/// `watch_pressure` says that the host's state is to be watched.
+pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Needs {
+    let any = |wanted: fn(&Formula) -> bool| metrics.iter().any(|metric| wanted(&metric.formula));
+    Needs {
+        pressure: watch_pressure || any(|formula| matches!(formula, Formula::Stall(_))),
+        vmstat: watch_pressure
+            || any(|formula| matches!(formula, Formula::Rate(_) | Formula::Events(_))),
+        extras: extras.to_vec(),
+    }
+}
+
+/// A/(T−H): the share of memory that is still to be had, 0..1.
+pub fn available_share(info: &MemInfo) -> Option<f64> {
+    let usable = usable(info)?;
+    Some((info.available?.as_f64() / usable).clamp(0.0, 1.0))
+}
+
+/// A counter that fell began anew with a new boot; its increase isn't known.
+fn increase<T>(difference: &Difference<T>, counter: fn(&T) -> Option<u64>) -> Option<u64> {
+    counter(&difference.after)?.checked_sub(counter(&difference.before)?)
+}
+
+/// T−H, or nothing where the huge pages leave nothing.
+fn usable(info: &MemInfo) -> Option<f64> {
+    let usable = info.total.0.checked_sub(info.huge_pool().0)?;
+    (usable > 0).then_some(usable as f64)
+}
+
+fn memory_used_percent(info: &MemInfo) -> Option<f64> {
+    Some(100.0 * (1.0 - available_share(info)?))
+}
+
+fn swap_used_percent(info: &MemInfo) -> Option<f64> {
+    let total = info.swap_total?.as_f64();
+    (total > 0.0).then_some(())?;
+    Some((100.0 * swap_used(info)? / total).clamp(0.0, 100.0))
+}
+
+fn swap_used(info: &MemInfo) -> Option<f64> {
+    let total = info.swap_total?.0;
+    (total > 0).then(|| Some(total.saturating_sub(info.swap_free?.0) as f64))?
+}
+
+fn memory_used(info: &MemInfo) -> Option<f64> {
+    Some((usable(info)? - info.available?.as_f64()).max(0.0))
+}
+
+fn committed_percent(info: &MemInfo) -> Option<f64> {
+    let limit = info.commit_limit?.as_f64();
+    (limit > 0.0).then_some(100.0 * info.committed?.as_f64() / limit)
+}
+
+fn huge_pages_free_percent(info: &MemInfo) -> Option<f64> {
+    let pool = info.huge_pages_total?;
+    (pool > 0).then_some(())?;
+    Some((100.0 * info.huge_pages_free? as f64 / pool as f64).clamp(0.0, 100.0))
+}
+
+const fn percent(
+    name: &'static str,
+    sparse: bool,
+    formula: Formula,
+    words: &'static str,
+) -> Metric {
+    let (name, words) = (Cow::Borrowed(name), Cow::Borrowed(words));
+    Metric { name, unit: Unit::Percent, grain: Grain::Tenth, sparse, formula, words }
+}
+
+const fn other(
+    name: &'static str,
+    unit: Unit,
+    sparse: bool,
+    formula: Formula,
+    words: &'static str,
+) -> Metric {
+    let (name, words) = (Cow::Borrowed(name), Cow::Borrowed(words));
+    Metric { name, unit, grain: Grain::ThreeDigits, sparse, formula, words }
+}
+
+/// Every metric of the host that cwmem knows, the ones on by default first.
+pub static NATIVE: [Metric; 14] = [
+    percent(
+        "MemoryUsedPercent",
+        false,
+        Formula::MemInfo(memory_used_percent),
+        "100·(1 − MemAvailable/(MemTotal − Hugetlb))",
+    ),
+    percent(
+        "SwapUsedPercent",
+        true,
+        Formula::MemInfo(swap_used_percent),
+        "100·(SwapTotal − SwapFree)/SwapTotal",
+    ),
+    percent(
+        "MemoryStallPercent",
+        true,
+        Formula::Stall(|pressure| Some(pressure.some)),
+        "100·Δ(pressure some total)/elapsed",
+    ),
+    other(
+        "OomKills",
+        Unit::Count,
+        true,
+        Formula::Events(|vmstat| vmstat.oom_kill),
+        "Δ(vmstat oom_kill)",
+    ),
+    other(
+        "MemoryAvailable",
+        Unit::Bytes,
+        false,
+        Formula::MemInfo(|info| info.available.map(|bytes| bytes.as_f64())),
+        "MemAvailable",
+    ),
+    other(
+        "MemoryUsed",
+        Unit::Bytes,
+        false,
+        Formula::MemInfo(memory_used),
+        "MemTotal − Hugetlb − MemAvailable",
+    ),
+    other("SwapUsed", Unit::Bytes, false, Formula::MemInfo(swap_used), "SwapTotal − SwapFree"),
+    other(
+        "SwapInPages",
+        Unit::CountPerSecond,
+        false,
+        Formula::Rate(|vmstat| vmstat.swap_in_pages),
+        "Δ(vmstat pswpin)/elapsed",
+    ),
+    other(
+        "SwapOutPages",
+        Unit::CountPerSecond,
+        false,
+        Formula::Rate(|vmstat| vmstat.swap_out_pages),
+        "Δ(vmstat pswpout)/elapsed",
+    ),
+    other(
+        "MajorFaults",
+        Unit::CountPerSecond,
+        false,
+        Formula::Rate(|vmstat| vmstat.major_faults),
+        "Δ(vmstat pgmajfault)/elapsed",
+    ),
+    other(
+        "DirectReclaimStalls",
+        Unit::CountPerSecond,
+        false,
+        Formula::Rate(|vmstat| vmstat.direct_reclaim_stalls),
+        "Δ(vmstat allocstall_*)/elapsed",
+    ),
+    percent(
+        "MemoryFullStallPercent",
+        false,
+        Formula::Stall(|pressure| pressure.full),
+        "100·Δ(pressure full total)/elapsed",
+    ),
+    percent(
+        "CommittedPercent",
+        false,
+        Formula::MemInfo(committed_percent),
+        "100·Committed_AS/CommitLimit",
+    ),
+    percent(
+        "HugePagesFreePercent",
+        false,
+        Formula::MemInfo(huge_pages_free_percent),
+        "100·HugePages_Free/HugePages_Total",
+    ),
+];
+
+/// The names that are on where the configuration says nothing.
+pub const DEFAULT: [&str; 4] =
+    ["MemoryUsedPercent", "SwapUsedPercent", "MemoryStallPercent", "OomKills"];

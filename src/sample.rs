@@ -1,0 +1,399 @@
+//! A sample: all enabled signals at one instant, and the sources it is read from.
+
+use crate::clock::{Boottime, Moment};
+use crate::source::meminfo::{self, Extras, MemInfo};
+use crate::source::pressure::{self, Pressure};
+use crate::source::vmstat::{self, VmStat};
+use crate::units::Tenths;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Raw readings, as the kernel gave them: formulas come later, so that what is kept of a sample
+/// can be folded again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Grows by one a sample, never falls.
+    pub sequence: u64,
+    pub taken: Moment,
+    /// The sampling interval in force: the time that this sample stands for.
+    pub covered: Tenths,
+    pub meminfo: Option<MemInfo>,
+    /// One value for each of the configured extra fields of /proc/meminfo.
+    pub extras: Vec<Option<u64>>,
+    pub pressure: Option<Pressure>,
+    /// Read at most once a second.
+    pub vmstat: Option<VmStat>,
+}
+
+/// Which kernel files the enabled metrics need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub pressure: bool,
+    pub vmstat: bool,
+    pub extras: Vec<String>,
+}
+
+/// The kernel files of one host, kept open. A file that fails is reported once, leaves its part of
+/// the sample empty and is tried again; it never stops the others.
+pub struct Sources {
+    proc_root: PathBuf,
+    extras: Extras,
+    meminfo: Source<MemInfoReader>,
+    pressure: Option<Source<pressure::Reader>>,
+    vmstat: Option<Source<vmstat::Reader>>,
+    vmstat_read: Option<Boottime>,
+    reports: Vec<Report>,
+}
+
+/// A source that came or went, for the log: said once, not at each sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    Lost { source: &'static str, reason: String },
+    Back { source: &'static str },
+}
+
+impl Sample {
+    /// An empty sample with room for `extras` extra fields: read into again and again.
+    pub fn new(now: Moment, extras: usize) -> Sample {
+        Sample {
+            sequence: 0,
+            taken: now,
+            covered: Tenths(0),
+            meminfo: None,
+            extras: vec![None; extras],
+            pressure: None,
+            vmstat: None,
+        }
+    }
+}
+
+impl Sources {
+    /// Opens what is there; what is missing is reported and tried again later.
+    pub fn open(proc_root: &Path, needs: &Needs, now: Boottime) -> Sources {
+        let mut reports = Vec::new();
+        let meminfo = Source::open("meminfo", MemInfoReader::open(proc_root), now, &mut reports);
+        let pressure = needs.pressure.then(|| {
+            let opened = pressure::Reader::probe(proc_root);
+            Source::open("pressure/memory", opened, now, &mut reports)
+        });
+        let vmstat = needs
+            .vmstat
+            .then(|| Source::open("vmstat", vmstat::Reader::open(proc_root), now, &mut reports));
+        Sources {
+            proc_root: proc_root.to_owned(),
+            extras: Extras::new(needs.extras.clone()),
+            meminfo,
+            pressure,
+            vmstat,
+            vmstat_read: None,
+            reports,
+        }
+    }
+
+    /// Fills `sample` with what the kernel says now; allocates nothing while all files answer.
+    pub fn read(&mut self, sample: &mut Sample, now: Moment) {
+        sample.taken = now;
+        let root = &self.proc_root;
+        let reports = &mut self.reports;
+        let (extras, values) = (&self.extras, &mut sample.extras);
+        sample.meminfo = self.meminfo.read(
+            now.boot,
+            reports,
+            || MemInfoReader::open(root),
+            |reader| reader.read(extras, values),
+        );
+        if sample.meminfo.is_none() {
+            sample.extras.fill(None);
+        }
+        sample.pressure = self.pressure.as_mut().and_then(|source| {
+            source.read(now.boot, reports, || pressure::Reader::probe(root), pressure::Reader::read)
+        });
+        sample.vmstat = None;
+        let due = self.vmstat_read.is_none_or(|last| now.boot.since(last) >= VMSTAT_INTERVAL);
+        if let (true, Some(source)) = (due, self.vmstat.as_mut()) {
+            self.vmstat_read = Some(now.boot);
+            let open = || vmstat::Reader::open(root);
+            sample.vmstat = source.read(now.boot, reports, open, vmstat::Reader::read);
+        }
+    }
+
+    /// What came or went since the last call.
+    pub fn reports(&mut self) -> impl Iterator<Item = Report> + '_ {
+        self.reports.drain(..)
+    }
+}
+
+/// Counters of two readings and what lies between them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference<T> {
+    pub before: T,
+    pub after: T,
+    pub elapsed: Duration,
+    /// The covered time of the samples since the reading before.
+    pub covered: Tenths,
+}
+
+/// Remembers the counters of earlier samples, so that rates can be taken.
+#[derive(Debug, Clone, Default)]
+pub struct Differences {
+    pressure: Counter<Pressure>,
+    vmstat: Counter<VmStat>,
+}
+
+/// The differences that one sample completes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rates {
+    pub pressure: Option<Difference<Pressure>>,
+    pub vmstat: Option<Difference<VmStat>>,
+}
+
+impl Differences {
+    pub fn take(&mut self, sample: &Sample) -> Rates {
+        let (at, covered) = (sample.taken.boot, sample.covered);
+        Rates {
+            pressure: self.pressure.take(sample.pressure, at, covered),
+            vmstat: self.vmstat.take(sample.vmstat, at, covered),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Counter<T> {
+    last: Option<(Boottime, T)>,
+    covered: Tenths,
+}
+
+impl<T: Copy> Counter<T> {
+    fn take(&mut self, now: Option<T>, at: Boottime, covered: Tenths) -> Option<Difference<T>> {
+        self.covered += covered;
+        let after = now?;
+        let covered = std::mem::take(&mut self.covered);
+        let (earlier, before) = self.last.replace((at, after))?;
+        let elapsed = at.since(earlier);
+        // A gap this long is a suspended host or a stopped process: its rate would be no rate of
+        // any moment, and suspended time would dilute it.
+        let gap = elapsed > covered.duration() * 2 + LONGEST_GAP;
+        (!elapsed.is_zero() && !gap).then_some(Difference { before, after, elapsed, covered })
+    }
+}
+
+/// A kernel file that may come and go.
+struct Source<R> {
+    name: &'static str,
+    reader: Option<R>,
+    failing: bool,
+    retry_at: Boottime,
+}
+
+impl<R> Source<R> {
+    fn open<E: Display>(
+        name: &'static str,
+        opened: Result<R, E>,
+        now: Boottime,
+        reports: &mut Vec<Report>,
+    ) -> Source<R> {
+        let mut source = Source { name, reader: None, failing: false, retry_at: now };
+        match opened {
+            Ok(reader) => source.reader = Some(reader),
+            Err(error) => source.fail(&error, now, reports),
+        }
+        source
+    }
+
+    fn read<T, E: Display, F: Display>(
+        &mut self,
+        now: Boottime,
+        reports: &mut Vec<Report>,
+        open: impl FnOnce() -> Result<R, F>,
+        read: impl FnOnce(&mut R) -> Result<T, E>,
+    ) -> Option<T> {
+        if self.reader.is_none() {
+            if now < self.retry_at {
+                return None;
+            }
+            match open() {
+                Ok(reader) => self.reader = Some(reader),
+                Err(error) => {
+                    self.fail(&error, now, reports);
+                    return None;
+                }
+            }
+        }
+        match read(self.reader.as_mut()?) {
+            Ok(value) => {
+                if std::mem::take(&mut self.failing) {
+                    reports.push(Report::Back { source: self.name });
+                }
+                Some(value)
+            }
+            Err(error) => {
+                self.fail(&error, now, reports);
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &dyn Display, now: Boottime, reports: &mut Vec<Report>) {
+        self.reader = None;
+        self.retry_at = now.plus(RETRY_AFTER);
+        if !std::mem::replace(&mut self.failing, true) {
+            reports.push(Report::Lost { source: self.name, reason: error.to_string() });
+        }
+    }
+}
+
+/// /proc where there is one; elsewhere `sysinfo`, unless a captured tree is asked for.
+struct MemInfoReader {
+    #[cfg(target_os = "linux")]
+    inner: meminfo::Reader,
+    #[cfg(not(target_os = "linux"))]
+    inner: ElsewhereReader,
+}
+
+#[cfg(target_os = "linux")]
+impl MemInfoReader {
+    fn open(proc_root: &Path) -> Result<MemInfoReader, crate::source::proc_file::ReadError> {
+        Ok(MemInfoReader { inner: meminfo::Reader::open(proc_root)? })
+    }
+
+    fn read(
+        &mut self,
+        extras: &Extras,
+        values: &mut [Option<u64>],
+    ) -> Result<MemInfo, meminfo::Error> {
+        self.inner.read(extras, values)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+enum ElsewhereReader {
+    Captured(meminfo::Reader),
+    System(crate::source::system::Reader),
+}
+
+#[cfg(not(target_os = "linux"))]
+impl MemInfoReader {
+    fn open(proc_root: &Path) -> Result<MemInfoReader, String> {
+        let inner = if proc_root == Path::new("/proc") {
+            let reader =
+                crate::source::system::Reader::open().map_err(|error| error.to_string())?;
+            ElsewhereReader::System(reader)
+        } else {
+            let reader = meminfo::Reader::open(proc_root).map_err(|error| error.to_string())?;
+            ElsewhereReader::Captured(reader)
+        };
+        Ok(MemInfoReader { inner })
+    }
+
+    fn read(&mut self, extras: &Extras, values: &mut [Option<u64>]) -> Result<MemInfo, String> {
+        match &mut self.inner {
+            ElsewhereReader::Captured(reader) => {
+                reader.read(extras, values).map_err(|error| error.to_string())
+            }
+            ElsewhereReader::System(reader) => reader.read().map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Rendering vmstat costs the kernel five times as much as meminfo.
+const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+const LONGEST_GAP: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use std::fs;
+
+    fn moment(millis: u64) -> Moment {
+        Moment { wall: Timestamp(millis as i64), boot: Boottime(millis * 1_000) }
+    }
+
+    fn tree() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("pressure")).unwrap();
+        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\nSlab: 3 kB\n").unwrap();
+        fs::write(root.path().join("pressure/memory"), "some total=5\nfull total=1\n").unwrap();
+        fs::write(root.path().join("vmstat"), "oom_kill 2\n").unwrap();
+        root
+    }
+
+    fn needs() -> Needs {
+        Needs { pressure: true, vmstat: true, extras: vec!["Slab".into()] }
+    }
+
+    #[test]
+    fn all_sources_are_read_and_vmstat_once_a_second() {
+        let root = tree();
+        let mut sources = Sources::open(root.path(), &needs(), Boottime(0));
+        let mut sample = Sample::new(moment(0), 1);
+        sources.read(&mut sample, moment(0));
+        assert_eq!(sample.meminfo.unwrap().total.0, 10 * 1024);
+        assert_eq!(sample.extras, [Some(3 * 1024)]);
+        assert_eq!(sample.pressure.unwrap().full, Some(1));
+        assert_eq!(sample.vmstat.unwrap().oom_kill, Some(2));
+        sources.read(&mut sample, moment(100));
+        assert!(sample.vmstat.is_none());
+        sources.read(&mut sample, moment(1_000));
+        assert!(sample.vmstat.is_some());
+        assert_eq!(sources.reports().count(), 0);
+    }
+
+    #[test]
+    fn one_failing_file_is_said_once_and_comes_back() {
+        let root = tree();
+        fs::remove_file(root.path().join("pressure/memory")).unwrap();
+        let mut sources = Sources::open(root.path(), &needs(), Boottime(0));
+        let mut sample = Sample::new(moment(0), 1);
+        for second in 0..50 {
+            sources.read(&mut sample, moment(second * 1_000));
+            assert!(sample.pressure.is_none() && sample.meminfo.is_some());
+        }
+        let reports: Vec<_> = sources.reports().collect();
+        assert!(
+            matches!(&reports[..], [Report::Lost { source: "pressure/memory", reason }] if reason.contains("psi=1"))
+        );
+        fs::write(root.path().join("pressure/memory"), "some total=5\n").unwrap();
+        sources.read(&mut sample, moment(61_000));
+        assert!(sample.pressure.is_some());
+        assert_eq!(
+            sources.reports().collect::<Vec<_>>(),
+            [Report::Back { source: "pressure/memory" }]
+        );
+    }
+
+    #[test]
+    fn a_damaged_meminfo_leaves_the_rest() {
+        let root = tree();
+        let mut sources = Sources::open(root.path(), &needs(), Boottime(0));
+        let mut sample = Sample::new(moment(0), 1);
+        sources.read(&mut sample, moment(0));
+        fs::write(root.path().join("meminfo"), "MemTotal: x\n").unwrap();
+        sources.read(&mut sample, moment(1_000));
+        assert!(sample.meminfo.is_none() && sample.pressure.is_some());
+        assert_eq!(sample.extras, [None]);
+    }
+
+    #[test]
+    fn rates_span_the_samples_between_two_readings() {
+        let mut differences = Differences::default();
+        let mut sample = Sample::new(moment(0), 0);
+        sample.covered = Tenths(1);
+        sample.vmstat = Some(VmStat { oom_kill: Some(1), ..VmStat::default() });
+        assert!(differences.take(&sample).vmstat.is_none());
+        sample.vmstat = None;
+        for tenth in 1..10 {
+            sample.taken = moment(tenth * 100);
+            assert!(differences.take(&sample).vmstat.is_none());
+        }
+        sample.taken = moment(1_000);
+        sample.vmstat = Some(VmStat { oom_kill: Some(4), ..VmStat::default() });
+        let difference = differences.take(&sample).vmstat.unwrap();
+        assert_eq!(difference.elapsed, Duration::from_secs(1));
+        assert_eq!(difference.covered, Tenths(10));
+        sample.taken = moment(3_600_000);
+        assert!(differences.take(&sample).vmstat.is_none(), "no rate over a suspended hour");
+    }
+}

@@ -1,0 +1,8 @@
+//! The kernel's interfaces, one a file: a pure parser and a thin reader each.
+
+pub mod meminfo;
+pub mod pressure;
+pub mod proc_file;
+#[cfg(any(test, not(target_os = "linux")))]
+pub mod system;
+pub mod vmstat;
