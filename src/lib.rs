@@ -17,6 +17,8 @@ pub mod distribution;
 
 pub mod window;
 
+pub mod under_pressure;
+
 pub mod dimension;
 
 pub mod datum;

@@ -269,3 +269,155 @@ pub static NATIVE: [Metric; 14] = [
 /// The names that are on where the configuration says nothing.
 pub const DEFAULT: [&str; 4] =
     ["MemoryUsedPercent", "SwapUsedPercent", "MemoryStallPercent", "OomKills"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Boottime, Moment, Timestamp};
+    use crate::source::meminfo::{Extras, parse};
+    use crate::units::{Bytes, Tenths};
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn sample(meminfo: &str) -> Sample {
+        let mut sample = Sample::new(Moment { wall: Timestamp(0), boot: Boottime(0) }, 0);
+        sample.covered = Tenths(10);
+        sample.meminfo = parse(meminfo.as_bytes(), &Extras::default(), &mut []).ok();
+        sample
+    }
+
+    fn value(name: &str, sample: &Sample, rates: &Rates) -> Option<f64> {
+        match native(name).unwrap().value(sample, rates)? {
+            Value::Weighted(value, _) | Value::Events(value) => Some(value),
+        }
+    }
+
+    /// The expected figures were computed apart from this program, from the same files.
+    fn check(meminfo: &str, expected: &[(&str, Option<f64>)]) {
+        let sample = sample(meminfo);
+        for &(name, expected) in expected {
+            let found = value(name, &sample, &Rates::default());
+            let same = match (found, expected) {
+                (Some(found), Some(expected)) => (found - expected).abs() <= 1e-9 * expected.abs(),
+                (found, expected) => found == expected,
+            };
+            assert!(same, "{name}: expected {expected:?}, found {found:?}");
+        }
+    }
+
+    #[test]
+    fn captures_give_their_figures() {
+        check(
+            include_str!("../tests/captures/meminfo/coreos-8g-kernel4.14-noswap"),
+            &[
+                ("MemoryUsedPercent", Some(76.115_273_007_152_38)),
+                ("SwapUsedPercent", None),
+                ("MemoryAvailable", Some(1_996_881_920.0)),
+                ("MemoryUsed", Some(6_363_615_232.0)),
+                ("SwapUsed", None),
+                ("CommittedPercent", Some(39.100_481_300_609_076)),
+                ("HugePagesFreePercent", None),
+            ],
+        );
+        check(
+            include_str!("../tests/captures/meminfo/desktop-32g-kernel5-swap"),
+            &[
+                ("MemoryUsedPercent", Some(31.051_558_993_761_21)),
+                ("SwapUsedPercent", Some(0.0)),
+                ("MemoryUsed", Some(10_109_259_776.0)),
+            ],
+        );
+        for old in [
+            include_str!("../tests/captures/meminfo/embedded-27m-no-memavailable"),
+            include_str!("../tests/captures/meminfo/server-16g-kernel3-swap-no-memavailable"),
+        ] {
+            check(
+                old,
+                &[("MemoryUsedPercent", None), ("MemoryAvailable", None), ("MemoryUsed", None)],
+            );
+        }
+    }
+
+    #[test]
+    fn huge_pages_are_no_memory_to_be_had() {
+        let lines = "MemTotal: 1000 kB\nMemAvailable: 100 kB\nHugePages_Total: 2\nHugePages_Free: 1\nHugetlb: 500 kB\n";
+        check(
+            lines,
+            &[
+                ("MemoryUsedPercent", Some(80.0)),
+                ("MemoryUsed", Some(409_600.0)),
+                ("HugePagesFreePercent", Some(50.0)),
+            ],
+        );
+        let absurd = "MemTotal: 1000 kB\nMemAvailable: 100 kB\nHugetlb: 1000 kB\n";
+        check(absurd, &[("MemoryUsedPercent", None), ("MemoryUsed", None)]);
+        let more = "MemTotal: 1000 kB\nMemAvailable: 2000 kB\n";
+        check(more, &[("MemoryUsedPercent", Some(0.0)), ("MemoryUsed", Some(0.0))]);
+        check("MemTotal: 1000 kB\nMemAvailable: 0 kB\n", &[("MemoryUsedPercent", Some(100.0))]);
+    }
+
+    #[test]
+    fn rates_divide_by_the_time_that_passed() {
+        let difference = |before, after| Difference {
+            before,
+            after,
+            elapsed: Duration::from_secs(2),
+            covered: Tenths(20),
+        };
+        let stat = |count| VmStat {
+            oom_kill: Some(count),
+            major_faults: Some(count * 10),
+            ..VmStat::default()
+        };
+        let rates = Rates {
+            pressure: Some(Difference {
+                before: Pressure { some: 1_000_000, full: Some(0) },
+                after: Pressure { some: 1_500_000, full: None },
+                elapsed: Duration::from_secs(2),
+                covered: Tenths(20),
+            }),
+            vmstat: Some(difference(stat(3), stat(5))),
+        };
+        let sample = sample("MemTotal: 1 kB\n");
+        assert_eq!(value("MemoryStallPercent", &sample, &rates), Some(25.0));
+        assert_eq!(value("MemoryFullStallPercent", &sample, &rates), None);
+        assert_eq!(value("OomKills", &sample, &rates), Some(2.0));
+        assert_eq!(value("MajorFaults", &sample, &rates), Some(10.0));
+        let weighted = native("MemoryStallPercent").unwrap().value(&sample, &rates);
+        assert_eq!(weighted, Some(Value::Weighted(25.0, 20)));
+        let rates = Rates { vmstat: Some(difference(stat(5), stat(3))), ..Rates::default() };
+        assert_eq!(value("OomKills", &sample, &rates), None, "a counter that fell began anew");
+    }
+
+    #[test]
+    fn names_are_unique_and_the_defaults_are_there() {
+        for (place, metric) in NATIVE.iter().enumerate() {
+            assert!(NATIVE[..place].iter().all(|other| other.name != metric.name));
+        }
+        assert!(DEFAULT.iter().all(|name| native(name).is_some()));
+        assert_eq!(Metric::extra("HugePages_Total", 0).unit, Unit::Count);
+        assert_eq!(Metric::extra("Slab", 0).unit, Unit::Bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn percents_stay_percents(total in any::<u64>(), available in any::<u64>(), huge in any::<u64>(), swap in any::<u64>()) {
+            let mut sample = sample("MemTotal: 1 kB\n");
+            sample.meminfo = Some(MemInfo {
+                total: Bytes(total),
+                available: Some(Bytes(available)),
+                hugetlb: Some(Bytes(huge)),
+                swap_total: Some(Bytes(swap)),
+                swap_free: Some(Bytes(available)),
+                huge_pages_total: Some(huge),
+                huge_pages_free: Some(swap),
+                ..MemInfo::default()
+            });
+            for name in ["MemoryUsedPercent", "SwapUsedPercent", "HugePagesFreePercent"] {
+                if let Some(percent) = value(name, &sample, &Rates::default()) {
+                    prop_assert!((0.0..=100.0).contains(&percent), "{name} {percent}");
+                }
+            }
+        }
+    }
+}

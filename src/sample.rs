@@ -5,7 +5,7 @@ use crate::source::meminfo::{self, Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
 use crate::source::vmstat::{self, VmStat};
 use crate::units::Tenths;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -121,6 +121,17 @@ impl Sources {
     /// What came or went since the last call.
     pub fn reports(&mut self) -> impl Iterator<Item = Report> + '_ {
         self.reports.drain(..)
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Report::Lost { source, reason } => {
+                write!(formatter, "{source} cannot be read, its metrics are absent: {reason}")
+            }
+            Report::Back { source } => write!(formatter, "{source} can be read again"),
+        }
     }
 }
 

@@ -1,0 +1,67 @@
+//! The sampling path allocates nothing: read, parse and fold, counted by the allocator itself.
+
+#![allow(unsafe_code, reason = "an allocator that counts cannot be written without it")]
+
+use cwmem::clock::Clock;
+use cwmem::metric;
+use cwmem::sample::{Sample, Sources};
+use cwmem::under_pressure::{Levels, UnderPressure};
+use cwmem::units::Tenths;
+use cwmem::window::{Form, Window};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn a_sample_allocates_nothing() {
+    let clock = Clock::System;
+    let extras = vec!["Slab".to_owned(), "HugePages_Total".to_owned()];
+    let mut metrics = metric::NATIVE.to_vec();
+    metrics
+        .extend(extras.iter().enumerate().map(|(place, name)| metric::Metric::extra(name, place)));
+    let needs = metric::needs(&metrics, &extras, true);
+    let mut sources = Sources::open(Path::new("/proc"), &needs, clock.now().boot);
+    let mut sample = Sample::new(clock.now(), extras.len());
+    sample.covered = Tenths(10);
+    let mut window = Window::new(metrics, Duration::from_secs(60), Form::Values);
+    let levels = Levels { available_below: 0.15, stall_above: 0.05 };
+    let mut watch = UnderPressure::new(levels, Duration::from_secs(60));
+    let mut once = |second: u64| {
+        let mut now = clock.now();
+        now.boot = now.boot.plus(Duration::from_secs(second));
+        sources.read(&mut sample, now);
+        window.record(&sample);
+        let _ = watch.observe(&sample);
+        sample.vmstat.is_some()
+    };
+    assert!(once(0), "vmstat is there");
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    assert!(before > 0, "the allocator counts");
+    let with_vmstat = (1..=1_000).filter(|second| once(*second)).count();
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(with_vmstat, 1_000);
+}

@@ -1,0 +1,177 @@
+//! A second reading of what we send, by moto: an emulator that shares no code with the double.
+//!
+//! It validates next to nothing, which is the double's part; but it decodes with another library
+//! and adds up by itself, and boto3 reads the result as any CloudWatch client would.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of this file is tests")]
+#![allow(clippy::disallowed_methods, reason = "it sends as of now, as the agent will")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::retry::RetryConfig;
+use aws_sdk_cloudwatch::config::timeout::TimeoutConfig;
+use aws_sdk_cloudwatch::config::{BehaviorVersion, Config, Region};
+use aws_sdk_cloudwatch::error::ProvideErrorMetadata;
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::builders::MetricDatumBuilder;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
+use serde_json::{Value, json};
+
+#[test]
+fn moto_reads_parts_as_one_period() {
+    let moto = Moto::start();
+    let start = minutes_ago(2);
+    moto.put(vec![
+        datum("MemoryUsedPercent", start)
+            .values(10.0)
+            .counts(580.0)
+            .values(90.0)
+            .counts(10.0)
+            .build(),
+        datum("OomKills", start).value(1.0).build(),
+    ]);
+    moto.put(vec![
+        datum("MemoryUsedPercent", start).values(50.0).counts(10.0).build(),
+        datum("OomKills", start).value(2.0).build(),
+    ]);
+    let used = [10.0, 90.0, 12.0, 7_200.0, 600.0];
+    moto.check("MemoryUsedPercent", start, used);
+    moto.check("OomKills", start, [1.0, 2.0, 1.5, 3.0, 2.0]);
+}
+
+#[test]
+fn moto_reads_statistic_sets() {
+    let moto = Moto::start();
+    let start = minutes_ago(2);
+    let set = StatisticSet::builder().sample_count(600.0).sum(7_200.0).minimum(10.0).maximum(90.0);
+    moto.put(vec![datum("MemoryUsedPercent", start).statistic_values(set.build()).build()]);
+    moto.check("MemoryUsedPercent", start, [10.0, 90.0, 12.0, 7_200.0, 600.0]);
+}
+
+#[test]
+fn moto_reads_a_gzipped_request() {
+    let moto = Moto::start();
+    let start = minutes_ago(2);
+    let datums = (0..1_000).map(|value| datum("M", start).value(f64::from(value)).build());
+    moto.put(datums.collect());
+    moto.check("M", start, [0.0, 999.0, 499.5, 499_500.0, 1_000.0]);
+}
+
+#[test]
+fn the_bridge_passes_refusals_on() {
+    let moto = Moto::start();
+    let refused = moto.try_put(vec![datum("M", minutes_ago(2)).value(f64::NAN).build()]);
+    assert_eq!(refused, Err(Some("InvalidParameterValue".to_owned())));
+}
+
+/// moto with its bridge; both end when this goes.
+struct Moto {
+    process: Child,
+    bridge: String,
+    moto: String,
+}
+
+impl Moto {
+    fn start() -> Self {
+        let mut process = python("bridge.py")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tests/moto/bridge.py starts");
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let urls = lines.map_while(Result::ok).find(|line| line.starts_with('{'));
+        let urls: Value = serde_json::from_str(&urls.expect("the bridge's URLs")).unwrap();
+        let url = |name: &str| urls[name].as_str().unwrap().to_owned();
+        Self { process, bridge: url("bridge"), moto: url("moto") }
+    }
+
+    fn put(&self, datums: Vec<MetricDatum>) {
+        assert_eq!(self.try_put(datums), Ok(()));
+    }
+
+    /// The error's code, where it was refused.
+    fn try_put(&self, datums: Vec<MetricDatum>) -> Result<(), Option<String>> {
+        let timeout = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).build();
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(&self.bridge)
+            .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeout)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let put = Client::from_conf(config).put_metric_data();
+        let put = put.namespace(NAMESPACE).set_metric_data(Some(datums)).send();
+        let answer = runtime.block_on(put);
+        answer.map(drop).map_err(|error| error.code().map(str::to_owned))
+    }
+
+    /// Compares minimum, maximum, average, sum and sample count of the one period that is there.
+    fn check(&self, metric: &str, start: u64, expected: [f64; 5]) {
+        let read = self.read_back(metric, start);
+        let [minimum, maximum, average, sum, sample_count] = expected;
+        let points = json!([{
+            "Timestamp": start, "Unit": "Percent", "Minimum": minimum, "Maximum": maximum,
+            "Average": average, "Sum": sum, "SampleCount": sample_count,
+        }]);
+        assert_eq!(read["statistics"], points, "{metric}, GetMetricStatistics");
+        let data = json!({
+            "minimum": [minimum], "maximum": [maximum], "average": [average], "sum": [sum],
+            "samplecount": [sample_count],
+        });
+        assert_eq!(read["data"], data, "{metric}, GetMetricData");
+    }
+
+    fn read_back(&self, metric: &str, start: u64) -> Value {
+        let (from, to) = (start - 300, start + 300);
+        let mut read = python("read_back.py");
+        read.args([&self.moto, NAMESPACE, metric, &from.to_string(), &to.to_string(), "Host=db1"]);
+        let output = read.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "read_back.py: {errors}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A script of tests/moto, in the environment that `make test` prepares.
+fn python(script: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let interpreter: PathBuf = root.join("target/venv/bin/python");
+    assert!(
+        interpreter.exists(),
+        "{} is missing: run `make test`, which installs tests/moto/requirements.txt there",
+        interpreter.display(),
+    );
+    let mut python = Command::new(interpreter);
+    // Nothing of the developer's AWS settings or proxies may reach it.
+    python.env_clear().env("PYTHONUNBUFFERED", "1").arg(root.join("tests/moto").join(script));
+    python
+}
+
+fn datum(name: &str, start: u64) -> MetricDatumBuilder {
+    let host = Dimension::builder().name("Host").value("db1").build();
+    let start = DateTime::from_secs(i64::try_from(start).unwrap());
+    let datum = MetricDatum::builder().metric_name(name).dimensions(host).timestamp(start);
+    datum.unit(StandardUnit::Percent)
+}
+
+/// A minute's start, in seconds since the epoch.
+fn minutes_ago(minutes: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    now / 60 * 60 - minutes * 60
+}
+
+const NAMESPACE: &str = "EC2/Memory";
