@@ -27,4 +27,6 @@ pub mod batch;
 
 pub mod config;
 
+pub mod identity;
+
 pub mod sink;
