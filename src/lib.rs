@@ -26,3 +26,7 @@ pub mod batch;
 pub mod config;
 
 pub mod sink;
+
+pub mod cloudwatch;
+
+pub mod standard_output;
