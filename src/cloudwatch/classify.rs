@@ -284,3 +284,228 @@ const NO_SUCH: &[&str] = &[
     "UnsupportedProtocol",
 ];
 const OTHER_SERVICE: &[u16] = &[404, 405, 406, 407, 415];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_443_660_000);
+
+    fn circumstances() -> Circumstances<'static> {
+        Circumstances {
+            namespace: "EC2/Memory",
+            region: "eu-west-1",
+            credentials: Some("the instance's role (IMDS)"),
+            signed_at: NOW,
+        }
+    }
+
+    fn head(status: u16) -> Head {
+        Head { status, from_service: true, date: Some(NOW), retry_after: None }
+    }
+
+    fn answer(head: Head, code: &str, message: &str) -> Outcome {
+        let code = (!code.is_empty()).then(|| code.to_owned());
+        let heard = Heard::Answer { head, code, message: Some(message.to_owned()) };
+        outcome(&heard, &circumstances())
+    }
+
+    fn check(status: u16, from_service: bool, code: &str, expected: &str) {
+        let found = answer(Head { from_service, ..head(status) }, code, "");
+        let found = match found {
+            Outcome::Accepted => "accepted".to_owned(),
+            Outcome::Rejected { .. } => "rejected".to_owned(),
+            Outcome::Retry { cause, ambiguous, .. } => {
+                format!("{cause}{}", if ambiguous { ", ambiguous" } else { "" })
+            }
+        };
+        assert_eq!(found, expected, "{status} {code:?}, from the service: {from_service}");
+    }
+
+    fn reason_of(outcome: Outcome) -> String {
+        match outcome {
+            Outcome::Accepted => "accepted".to_owned(),
+            Outcome::Retry { reason, .. } | Outcome::Rejected { reason } => reason,
+        }
+    }
+
+    #[test]
+    fn answers_are_classified() {
+        let table: &[(u16, &[&str], &str)] = &[
+            (200, &[""], "accepted"),
+            (
+                400,
+                &[
+                    "Throttling",
+                    "ThrottlingException",
+                    "ThrottledException",
+                    "RequestThrottled",
+                    "RequestThrottledException",
+                    "TooManyRequestsException",
+                    "RequestLimitExceeded",
+                    "BandwidthLimitExceeded",
+                    "LimitExceeded",
+                    "LimitExceededException",
+                    "PriorRequestNotComplete",
+                    "SlowDown",
+                ],
+                "throttled",
+            ),
+            (429, &["", "Anything"], "throttled"),
+            (503, &["Throttling"], "throttled"),
+            (500, &["InternalServiceFault", "InternalServiceError", ""], "service, ambiguous"),
+            (503, &["ServiceUnavailable", ""], "service"),
+            (504, &[""], "service, ambiguous"),
+            (
+                403,
+                &[
+                    "ExpiredToken",
+                    "ExpiredTokenException",
+                    "InvalidClientTokenId",
+                    "UnrecognizedClientException",
+                    "SignatureDoesNotMatch",
+                    "MissingAuthenticationToken",
+                    "MissingAuthenticationTokenException",
+                    "InvalidSignatureException",
+                ],
+                "credentials",
+            ),
+            (400, &["IncompleteSignature", "ExpiredTokenException"], "credentials"),
+            (403, &["AccessDenied", "AccessDeniedException", "", "Unheard"], "access denied"),
+            (400, &["AccessDeniedException", "NotAuthorized", "OptInRequired"], "access denied"),
+            (401, &[""], "access denied"),
+            (400, &["RequestExpired"], "clock"),
+            (403, &["RequestTimeTooSkewed"], "clock"),
+            (
+                400,
+                &[
+                    "InvalidParameterValue",
+                    "InvalidParameterCombination",
+                    "MissingRequiredParameter",
+                    "MissingParameter",
+                    "ValidationError",
+                    "InvalidFormat",
+                    "SerializationException",
+                    "Unheard",
+                ],
+                "rejected",
+            ),
+            (413, &["RequestEntityTooLarge", ""], "rejected"),
+            (404, &["UnknownOperationException"], "foreign answer"),
+            (415, &["UnsupportedMediaTypeException"], "foreign answer"),
+            (400, &[""], "foreign answer"),
+            (302, &[""], "foreign answer"),
+        ];
+        for (status, codes, expected) in table {
+            for code in *codes {
+                check(*status, true, code, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_of_others_are_not_believed() {
+        for status in [200, 204, 301, 400, 401, 403, 404, 407, 451] {
+            check(status, false, "", "foreign answer");
+        }
+        check(502, false, "", "service, ambiguous");
+        check(503, false, "", "service");
+        check(413, false, "", "rejected");
+    }
+
+    #[test]
+    fn a_skewed_clock_is_told_from_a_wrong_key() {
+        let cause = |code, message, date| {
+            let answer = answer(Head { date, ..head(403) }, code, message);
+            let Outcome::Retry { cause, reason, .. } = answer else { panic!("{answer:?}") };
+            (cause, reason)
+        };
+        let later = Some(Timestamp(NOW.0 + 600_000));
+        let (found, reason) = cause("InvalidSignatureException", "", later);
+        assert_eq!(found, RetryCause::Clock);
+        assert!(reason.contains("600 s behind"), "{reason}");
+        let message = "Signature not yet current: 20261123T142100Z is still later than ...";
+        assert_eq!(cause("InvalidSignatureException", message, None).0, RetryCause::Clock);
+        assert_eq!(cause("InvalidSignatureException", "", None).0, RetryCause::Credentials);
+        assert_eq!(cause("SignatureDoesNotMatch", "", Some(NOW)).0, RetryCause::Credentials);
+        assert_eq!(cause("ExpiredToken", "", later).0, RetryCause::Credentials);
+        let earlier = Some(Timestamp(NOW.0 - 90_000));
+        let (_, reason) = cause("RequestExpired", "", earlier);
+        assert!(reason.contains("90 s ahead"), "{reason}");
+    }
+
+    #[test]
+    fn a_refusal_names_the_missing_statement() {
+        let message = "User: arn:aws:sts::123456789012:assumed-role/db/i-0 is not authorized to \
+                       perform: cloudwatch:PutMetricData because no identity-based policy allows \
+                       the cloudwatch:PutMetricData action";
+        let reason = reason_of(answer(head(403), "AccessDenied", message));
+        let statement = r#"{"Effect":"Allow","Action":"cloudwatch:PutMetricData","Resource":"*","Condition":{"StringEquals":{"cloudwatch:namespace":"EC2/Memory"}}}"#;
+        assert!(reason.contains(statement) && reason.contains(message), "{reason}");
+        assert_eq!(self::statement("EC2/Memory"), statement);
+        let message = "... with an explicit deny in a service control policy";
+        let reason = reason_of(answer(head(403), "AccessDenied", message));
+        assert!(reason.contains("Allow won't help") && !reason.contains("lacks"), "{reason}");
+    }
+
+    #[test]
+    fn waits_are_passed_on() {
+        let after = Some(Duration::from_millis(1_500));
+        let found = answer(Head { retry_after: after, ..head(400) }, "Throttling", "Rate exceeded");
+        let reason = "Throttling (400): Rate exceeded".to_owned();
+        let cause = RetryCause::Throttled;
+        assert_eq!(found, Outcome::Retry { cause, after, reason, ambiguous: false });
+    }
+
+    #[test]
+    fn silence_is_ambiguous_once_a_request_may_be_out() {
+        let check = |transport, expected| {
+            let heard = Heard::Silence { transport, text: "tcp connect error".to_owned() };
+            let found = outcome(&heard, &circumstances());
+            let Outcome::Retry { cause: RetryCause::Network, ambiguous, .. } = found else {
+                panic!("{found:?}")
+            };
+            assert_eq!(ambiguous, expected);
+        };
+        check(Transport::NotConnected, false);
+        check(Transport::Lost, true);
+        check(Transport::TimedOut, true);
+    }
+
+    #[test]
+    fn missing_credentials_name_their_sources() {
+        let text = "the environment (AWS_ACCESS_KEY_ID): environment variable not set".to_owned();
+        let heard = Heard::NoCredentials { missing: true, text: text.clone() };
+        let Outcome::Retry { cause, reason, .. } = outcome(&heard, &circumstances()) else {
+            panic!("they can come")
+        };
+        assert_eq!(cause, RetryCause::Credentials);
+        assert!(reason.contains(&text), "{reason}");
+        let heard = Heard::NoCredentials { missing: false, text: "time-out".to_owned() };
+        let reason = reason_of(outcome(&heard, &circumstances()));
+        assert_eq!(reason, "no credentials from the instance's role (IMDS): time-out");
+    }
+
+    #[test]
+    fn reasons_are_one_bounded_line_without_secrets() {
+        let token = "x-amz-security-token:IQoJb3JpZ2luX2VjE";
+        for code in ["SignatureDoesNotMatch", "IncompleteSignature", "InvalidSignatureException"] {
+            assert!(!reason_of(answer(head(403), code, token)).contains("IQo"));
+        }
+        assert_eq!(
+            reason("a\n  b\tproxy http://user:pa@ss@host:3128/x/@y: refused\u{7}"),
+            "a b proxy http://host:3128/x/@y: refused"
+        );
+        let long = reason(&"ä".repeat(1_000));
+        assert!(long.len() <= MAX_REASON && long.ends_with(ELLIPSIS));
+        let namespace = "n".repeat(255);
+        let heard = Heard::Answer {
+            head: head(403),
+            code: Some("AccessDenied".to_owned()),
+            message: Some("m".repeat(2_000)),
+        };
+        let circumstances = Circumstances { namespace: &namespace, ..circumstances() };
+        let reason = reason_of(outcome(&heard, &circumstances));
+        assert!(reason.contains(&statement(&namespace)) && reason.len() <= MAX_REASON, "{reason}");
+    }
+}

@@ -194,3 +194,62 @@ const IDLE: Duration = Duration::from_secs(90);
 /// A link-local address answers in milliseconds or not at all.
 const LOCAL_CONNECT: Duration = Duration::from_secs(1);
 const LOCAL_READ: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn authority() -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::default().self_signed(&key).unwrap().pem()
+    }
+
+    #[test]
+    fn usable_certificates_are_found_among_others() {
+        let (one, two) = (authority(), authority());
+        let broken = format!("{BEGIN}\nAAAA\n{END}\n");
+        let pem = format!("# Corporate\n{one}junk\n{broken}{two}-----BEGIN CERTIFICATE-----\nMII");
+        assert_eq!(certificates(pem.as_bytes()).len(), 2);
+        for none in ["", "-----BEGIN CERTIFICATE-----", &broken, "\u{0}\u{ff}"] {
+            assert!(certificates(none.as_bytes()).is_empty(), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_bundle_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |path: PathBuf, what: &str| {
+            let settings =
+                config::CloudWatch { ca_bundle: Some(path.clone()), ..Default::default() };
+            let error = trust(&settings, &Environment::default()).unwrap_err();
+            assert!(error.contains("[cloudwatch] ca_bundle") && error.contains(what), "{error}");
+            let ca_bundle = Some(path.to_str().unwrap().to_owned());
+            let environment = Environment { ca_bundle, ..Default::default() };
+            let error = trust(&config::CloudWatch::default(), &environment).unwrap_err();
+            assert!(error.starts_with("AWS_CA_BUNDLE") && error.contains(what), "{error}");
+        };
+        check(folder.path().join("absent.pem"), "No such file");
+        check(folder.path().to_owned(), "directory");
+        for (name, content) in [("empty.pem", ""), ("key.pem", "-----BEGIN PRIVATE KEY-----")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            check(path, "holds no PEM certificate");
+        }
+    }
+
+    #[test]
+    fn a_bad_proxy_is_named_without_its_password() {
+        for url in ["http://user:secret@", "ftp://user:secret@proxy", "http://user:secret@a b"] {
+            let settings = config::CloudWatch { proxy: Some(url.to_owned()), ..Default::default() };
+            let Err(error) = Proxies::new(&settings, &Environment::default()) else {
+                panic!("{url} was taken")
+            };
+            assert!(error.starts_with("[cloudwatch] proxy") && !error.contains("secret"));
+        }
+        let environment =
+            Environment { https_proxy: Some("proxy:3128".to_owned()), ..Default::default() };
+        let proxies = Proxies::new(&config::CloudWatch::default(), &environment).unwrap();
+        assert!(proxies.http.is_disabled() && !proxies.https.is_disabled());
+    }
+}
