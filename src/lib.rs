@@ -30,3 +30,7 @@ pub mod config;
 pub mod identity;
 
 pub mod sink;
+
+pub mod cloudwatch;
+
+pub mod standard_output;
