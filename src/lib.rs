@@ -6,6 +6,8 @@ pub mod units;
 
 pub mod clock;
 pub mod environment;
+pub mod exit;
+pub mod table;
 
 pub mod source;
 
@@ -31,6 +33,26 @@ pub mod identity;
 
 pub mod sink;
 
+pub mod standard_output;
+
 pub mod cloudwatch;
 
-pub mod standard_output;
+pub mod delivery;
+
+pub mod health;
+
+pub mod spool;
+
+pub mod notify;
+
+pub mod sampler;
+
+pub mod publisher;
+
+pub mod log;
+
+pub mod pipeline;
+
+pub mod command;
+
+pub mod cli;

@@ -21,6 +21,7 @@ use std::time::Duration;
 pub const ENDPOINTS: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 
 /// Endpoints that are tried in their order until one answers.
+#[derive(Debug, Clone)]
 pub struct Imds {
     endpoints: Vec<aws_config::imds::client::Builder>,
     clients: Vec<Client>,

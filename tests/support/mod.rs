@@ -1,6 +1,14 @@
-//! Stand-ins for what cwmem talks to.
+//! Stand-ins for what cwmem talks to, and cwmem itself as a child process.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "each test binary uses its own part, in real time, and may stop where it cannot go on"
+)]
 
+pub mod agent;
 pub mod cloudwatch;
 pub mod imds;

@@ -177,11 +177,7 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    modes: watch::Receiver<Mode>,
-    state: Arc<Mutex<State>>,
-) {
+async fn connection(stream: TcpStream, modes: watch::Receiver<Mode>, state: Arc<Mutex<State>>) {
     let service = service_fn(|request| respond(request, modes.borrow().clone(), state.clone()));
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,0 +1,69 @@
+# Two commands do everything on a fresh Debian with a Rust toolchain, build-essential and git:
+#   make demo   builds the release binary and shows it at work against a local CloudWatch double
+#   make test   installs what the tests need and runs them all
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test release tools lint unit docs bench soak footprint fuzz clean
+
+CARGO ?= cargo
+VENV := target/venv
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+demo: release
+	$(CARGO) build --locked --example cloudwatch-double
+	tests/demo.sh
+
+release:
+	$(CARGO) build --locked --release
+
+test: tools lint docs unit
+
+# What Debian and PyPI give; nothing is installed that is there already.
+tools: $(VENV)/.installed target/.apt-installed
+
+target/.apt-installed: tests/apt.txt
+	mkdir -p target
+	missing=$$(for package in $$(grep -v '^#' tests/apt.txt); do \
+	    dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || echo "$$package"; done); \
+	if [ -n "$$missing" ]; then \
+	    $(SUDO) apt-get update -q; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+	touch $@
+
+$(VENV)/.installed: tests/moto/requirements.txt target/.apt-installed
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/moto/requirements.txt
+	touch $@
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
+
+# --all-targets leaves out the documentation's examples: they come after.
+unit: tools
+	$(CARGO) test --locked --all-targets
+	$(CARGO) test --locked --doc
+
+bench:
+	$(CARGO) bench --locked
+
+# The same tests for longer; their figures stand in docs/.
+soak: tools
+	CWMEM_SOAK=1 $(CARGO) test --locked --test footprint -- --nocapture
+
+# The resident size, threads, descriptors, wake-ups and CPU time of the release binary over ten minutes.
+footprint: release
+	CWMEM_FOOTPRINT=600 $(CARGO) test --locked --test footprint -- --nocapture
+
+# A minute a parser, with a nightly toolchain and cargo-fuzz.
+fuzz:
+	for target in $$($(CARGO) fuzz list); do $(CARGO) fuzz run $$target -- -max_total_time=60; done
+
+clean:
+	$(CARGO) clean

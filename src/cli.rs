@@ -1,0 +1,124 @@
+//! The command line: parses it, loads what every command needs, and hands over to the command.
+
+use crate::clock::Clock;
+use crate::command;
+use crate::command::run::Loader;
+use crate::config::{self, Overrides};
+use crate::exit::Exit;
+use crate::log;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Samples a host's memory every second and publishes it to Amazon CloudWatch.
+#[derive(Debug, Parser)]
+#[command(name = "cwmem", version, long_version = LONG_VERSION, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// The configuration file; conf.d/*.toml beside it is read too [default: /etc/cwmem/cwmem.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "CWMEM_CONFIG")]
+    config: Option<PathBuf>,
+    /// Read this tree instead of /proc: a captured one, or a container's host's
+    #[arg(long, global = true, value_name = "DIR")]
+    proc_root: Option<PathBuf>,
+    /// Read this tree instead of /sys
+    #[arg(long, global = true, value_name = "DIR")]
+    sys_root: Option<PathBuf>,
+    /// How much to log: error, warn, info or debug
+    #[arg(long, global = true, value_name = "LEVEL", env = "CWMEM_LOG")]
+    log: Option<config::Level>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sample and publish until told to stop (SIGTERM); SIGHUP reloads the configuration
+    Run,
+    /// Take one sample, or one period, and publish it
+    Once(command::once::Options),
+    /// Check the configuration, the kernel's files, the identity, and the way to CloudWatch
+    Check(command::check::Options),
+    /// Show each metric's formula, its value on this host now, and the fields it used
+    Explain,
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write all of them to a folder
+    Man {
+        /// Write one page a command to this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> Exit {
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("cwmem: this is a bug, please report it: {info}");
+        std::process::exit(i32::from(Exit::Bug.code()));
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, on standard output.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    match &cli.command {
+        Command::Completions { shell } => command::completions::run(*shell, &mut Cli::command()),
+        Command::Man { dir } => command::man::run(Cli::command(), dir.as_deref()),
+        command => with_config(command, &cli.common),
+    }
+}
+
+fn with_config(command: &Command, common: &Common) -> Exit {
+    let load = loader(common.clone());
+    let config = match load() {
+        Ok(config) => config,
+        Err(problems) => {
+            eprint!("{problems}");
+            return Exit::Config;
+        }
+    };
+    log::start(config.log);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cwmem: cannot start the runtime: {error}");
+            return Exit::Unavailable;
+        }
+    };
+    let clock = Clock::System;
+    let exit = runtime.block_on(async {
+        match command {
+            Command::Run => command::run::run(config, load, clock).await,
+            Command::Once(options) => command::once::run(&config, options, &clock).await,
+            Command::Check(options) => command::check::run(&config, options, &clock).await,
+            Command::Explain => command::explain::run(&config, &clock).await,
+            Command::Completions { .. } | Command::Man { .. } => Exit::Ok,
+        }
+    });
+    // A name that is still being looked up must not hold the process.
+    runtime.shutdown_background();
+    exit
+}
+
+fn loader(common: Common) -> Loader {
+    Arc::new(move || {
+        let overrides = Overrides {
+            proc_root: common.proc_root.clone(),
+            sys_root: common.sys_root.clone(),
+            level: common.log,
+        };
+        config::load(common.config.as_deref(), &overrides)
+    })
+}
+
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("CWMEM_COMMIT"), ")");

@@ -1,0 +1,152 @@
+//! `cwmem once`: one sample, or one whole period, published or shown.
+
+use crate::batch::batches;
+use crate::clock::{Clock, Moment};
+use crate::command::outside;
+use crate::config::Config;
+use crate::datum::{Datum, Resolution};
+use crate::exit::Exit;
+use crate::identity::Identity;
+use crate::identity::dress::dress;
+use crate::identity::remedy::describe;
+use crate::metric;
+use crate::pipeline::identity_of;
+use crate::sample::{Sample, Sources};
+use crate::sink::{Outcome, Sink};
+use crate::standard_output::{Form, StandardOutput};
+use crate::window::{End, Figure, Window};
+use std::io;
+use std::time::Duration;
+use tokio::sync::watch;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Print the datums instead of sending them; needs no AWS account and no network
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: one JSON object a line, in the shape of the API
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+    /// Sample through the next whole period instead of once
+    #[arg(long)]
+    period: bool,
+}
+
+pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
+    let local = outside::local(config);
+    let mut identity = identity_of(config, &local);
+    if !options.dry_run {
+        identity = outside::learn(identity, config, clock).await;
+    }
+    let figures =
+        if options.period { whole_period(config, clock).await } else { one_sample(config, clock) };
+    let datums = dressed(&figures, config, &identity);
+    if figures.is_empty() {
+        eprintln!("cwmem: there is nothing to publish: no enabled metric has a value on this host");
+        return Exit::Findings;
+    }
+    let (_sender, names) = watch::channel(identity);
+    if options.dry_run {
+        let form = if options.json { Form::Lines } else { Form::Table };
+        put(&mut StandardOutput::new(io::stdout(), form), datums).await
+    } else {
+        put(&mut outside::cloudwatch(config, names, clock.clone()), datums).await
+    }
+}
+
+fn dressed(figures: &[Figure], config: &Config, identity: &Identity) -> Vec<Datum> {
+    let sets = identity.sets(config.metrics.dimensions.as_deref());
+    for set in describe(identity, &sets) {
+        for remedy in &set.remedies {
+            eprintln!("cwmem: nothing is published under {}: {remedy}", set.set);
+        }
+    }
+    let namespace = config.metrics.namespace.as_str().into();
+    dress(figures, identity, &sets, namespace, Resolution::of(config.publish.period)).datums
+}
+
+/// Sends everything, whatever becomes of a part of it.
+async fn put(sink: &mut impl Sink, datums: Vec<Datum>) -> Exit {
+    let mut exit = Exit::Ok;
+    for batch in batches(datums) {
+        match sink.put(&batch).await.outcome {
+            Outcome::Accepted => {}
+            Outcome::Retry { reason, .. } => {
+                eprintln!("cwmem: {} datums were not delivered: {reason}", batch.datums.len());
+                exit = Exit::Unavailable;
+            }
+            Outcome::Rejected { reason } => {
+                eprintln!("cwmem: CloudWatch refuses {} datums: {reason}", batch.datums.len());
+                exit = Exit::Unavailable;
+            }
+        }
+    }
+    exit
+}
+
+fn one_sample(config: &Config, clock: &Clock) -> Vec<Figure> {
+    let mut reader = Reader::open(config, clock.now());
+    reader.take(clock.now());
+    reader.close()
+}
+
+/// From the next period's start to its end.
+async fn whole_period(config: &Config, clock: &Clock) -> Vec<Figure> {
+    let period = config.publish.period;
+    let now = clock.now();
+    let start = now.wall.floor(period).plus(period);
+    let wait = |from: i64| Duration::from_millis(u64::try_from(from).unwrap_or(0));
+    eprintln!("cwmem: sampling from {start} for {}", humantime::format_duration(period));
+    let interval = config.sample.interval.duration();
+    // Rates are taken against a reading before the period.
+    let mut reader = Reader::open(config, now);
+    let first = start.plus(interval / 2);
+    clock.sleep(wait(first.millis_since(now.wall)).saturating_sub(interval)).await;
+    reader.take(clock.now());
+    reader.forget();
+    let mut tick = first;
+    while tick < start.plus(period) {
+        clock.sleep(wait(tick.millis_since(clock.now().wall))).await;
+        reader.take(clock.now());
+        tick = tick.plus(interval);
+    }
+    reader.close()
+}
+
+/// Samples into a window.
+struct Reader {
+    sources: Sources,
+    sample: Sample,
+    window: Window,
+}
+
+impl Reader {
+    fn open(config: &Config, now: Moment) -> Reader {
+        let metrics = &config.metrics;
+        let needs = metric::needs(&metrics.enabled, &metrics.meminfo, false);
+        let mut sample = Sample::new(now, metrics.meminfo.len());
+        sample.covered = config.sample.interval;
+        Reader {
+            sources: Sources::open(&config.sample.proc_root, &needs, now.boot),
+            sample,
+            window: Window::new(metrics.enabled.clone(), config.publish.period, metrics.statistics),
+        }
+    }
+
+    fn take(&mut self, now: Moment) {
+        self.sources.read(&mut self.sample, now);
+        self.window.record(&self.sample);
+        for report in self.sources.reports() {
+            eprintln!("cwmem: {report}");
+        }
+    }
+
+    /// Leaves out what was taken so far, but for the counters.
+    fn forget(&mut self) {
+        self.window.close(End::Period);
+    }
+
+    fn close(mut self) -> Vec<Figure> {
+        self.window.close(End::Period)
+    }
+}

@@ -1,0 +1,85 @@
+//! The world outside as the commands of a real process see it: this host's names, its metadata
+//! service, its environment.
+
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::cloudwatch::{CloudWatch, Environment, Metadata, Options};
+use crate::config::Config;
+use crate::dimension::DimensionName;
+use crate::environment::variable;
+use crate::identity::discover::discover;
+use crate::identity::imds::{Imds, InvalidEndpoint};
+use crate::identity::offset::{offset_fraction, stable_key};
+use crate::identity::{Identity, Local};
+use crate::pipeline::{identity_of, wanted};
+use crate::sink::{Answer, Sink};
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::watch;
+
+pub fn local(config: &Config) -> Local {
+    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    Local::read(&config.sample.sys_root, region)
+}
+
+/// This host's place in the publishing interval, 0..1.
+pub fn place(config: &Config, local: &Local) -> f64 {
+    let identity = identity_of(config, local);
+    offset_fraction(&stable_key(&identity, Path::new("/etc/machine-id")))
+}
+
+/// The metadata service, where the environment or EC2 has it.
+pub fn imds() -> Result<Imds, InvalidEndpoint> {
+    Imds::new(variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").as_deref())
+}
+
+/// What IMDS can tell within a few seconds, where a person waits for it.
+pub async fn learn(identity: Identity, config: &Config, clock: &Clock) -> Identity {
+    let wanted = wanted(&identity, config);
+    let imds = match imds() {
+        Ok(imds) => imds,
+        Err(error) => {
+            eprintln!("cwmem: AWS_EC2_METADATA_SERVICE_ENDPOINT makes no sense: {error}");
+            return identity;
+        }
+    };
+    let (sender, learned) = watch::channel(identity.clone());
+    let publish = |identity: &Identity| {
+        sender.send_replace(identity.clone());
+    };
+    tokio::select! {
+        () = discover(identity, wanted, imds, clock.clone(), fastrand::Rng::new(), publish) => {}
+        () = clock.sleep(PATIENCE) => {}
+    }
+    learned.borrow().clone()
+}
+
+/// CloudWatch in the region that the host is in, where neither the configuration nor the
+/// environment names one.
+pub struct CloudWatchHere {
+    cloudwatch: CloudWatch,
+    identity: watch::Receiver<Identity>,
+}
+
+impl Sink for CloudWatchHere {
+    async fn put(&mut self, batch: &Batch) -> Answer {
+        let region = self.identity.borrow().known(&DimensionName::Region).map(str::to_owned);
+        self.cloudwatch.set_region(region);
+        self.cloudwatch.put(batch).await
+    }
+}
+
+pub fn cloudwatch(
+    config: &Config,
+    identity: watch::Receiver<Identity>,
+    clock: Clock,
+) -> CloudWatchHere {
+    let may_ask = config.identity.imds && identity.borrow().is_on_ec2();
+    let environment = Environment::read();
+    let metadata = if may_ask || environment.names_metadata { Metadata::On } else { Metadata::Off };
+    let options = Options { environment, metadata, ..Options::default() };
+    let cloudwatch = CloudWatch::new(config.cloudwatch.clone(), options, clock);
+    CloudWatchHere { cloudwatch, identity }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);

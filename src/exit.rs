@@ -1,0 +1,37 @@
+//! How the process ends: the exit codes, after sysexits(3).
+
+use std::process::ExitCode;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Ok,
+    /// A check found something.
+    Findings,
+    /// The command line is wrong.
+    Usage,
+    /// The service can't be reached, or takes nothing.
+    Unavailable,
+    /// A bug of ours.
+    Bug,
+    /// The configuration is wrong, or missing where it was named.
+    Config,
+}
+
+impl Exit {
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 64,
+            Exit::Unavailable => 69,
+            Exit::Bug => 70,
+            Exit::Config => 78,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}

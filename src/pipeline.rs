@@ -1,0 +1,217 @@
+//! Puts the parts together: signals in, samples through, requests out.
+//!
+//! The sampler produces, the publisher consumes; this is the only place that knows both. A stop
+//! ends the sampler first; the closed channel ends the publisher.
+
+use crate::clock::{Boottime, Clock};
+use crate::config::Config;
+use crate::datum::Resolution;
+use crate::delivery::Schedule;
+use crate::dimension::DimensionName;
+use crate::identity::discover::{Wanted, discover};
+use crate::identity::imds::Imds;
+use crate::identity::{Identity, Local};
+use crate::log;
+use crate::notify::{self, Notifier};
+use crate::publisher::{self, Behind, Publisher, Summary};
+use crate::sampler::{self, Reload, Sampler};
+use crate::sink::Sink;
+use crate::under_pressure::Levels;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What an operator asks of the running daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    Reload,
+    Stop,
+}
+
+/// Everything outside that the pipeline is run in.
+pub struct World<M, L> {
+    pub clock: Clock,
+    pub random: fastrand::Rng,
+    pub notifier: Notifier,
+    pub local: Local,
+    pub imds: Imds,
+    /// This host's place in the publishing interval, 0..1.
+    pub place: f64,
+    /// Makes the sink that a configuration asks for.
+    pub make_sink: M,
+    /// Reads the configuration again; the error is for people.
+    pub load: L,
+}
+
+/// Runs until a stop, and through every reload.
+pub async fn run<S, M, L, F>(
+    config: Config,
+    mut world: World<M, L>,
+    signals: mpsc::UnboundedReceiver<Signal>,
+) -> Summary
+where
+    S: Sink,
+    M: FnMut(&Config, watch::Receiver<Identity>) -> S,
+    L: Fn() -> F,
+    F: Future<Output = Result<Config, String>>,
+{
+    let clock = world.clock.clone();
+    let (identity, names) = watch::channel(identity_of(&config, &world.local));
+    let (parts, closed) = mpsc::unbounded_channel();
+    let (reload, reloads) = mpsc::unbounded_channel();
+    let (deadline, until) = watch::channel(None);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let settings = sampler_settings(&config, world.place);
+    let notifier = std::mem::replace(&mut world.notifier, Notifier::silent());
+    let sampler = Sampler::new(settings, clock.clone(), notifier, parts).run(reloads, async {
+        // An error means that the control below is gone: no one could stop it any more.
+        let _ = stopped.await;
+    });
+    let sink = (world.make_sink)(&config, names.clone());
+    let behind =
+        Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
+    let publisher = Publisher::new(clock, behind, until, world.random.fork()).run(closed);
+    let control = Control { config, world, identity, reload, deadline, stop: Some(stop) };
+    tokio::select! {
+        ((), summary) = async { tokio::join!(sampler, publisher) } => summary,
+        never = control.run(signals) => match never {},
+    }
+}
+
+/// Follows the signals and the host's identity.
+struct Control<S, M, L> {
+    config: Config,
+    world: World<M, L>,
+    identity: watch::Sender<Identity>,
+    reload: mpsc::UnboundedSender<Reload<Behind<S>>>,
+    deadline: watch::Sender<Option<Boottime>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+enum Never {}
+
+impl<S, M, L, F> Control<S, M, L>
+where
+    M: FnMut(&Config, watch::Receiver<Identity>) -> S,
+    L: Fn() -> F,
+    F: Future<Output = Result<Config, String>>,
+{
+    async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Never {
+        loop {
+            let signal = tokio::select! {
+                signal = signals.recv() => signal,
+                () = self.discover() => None,
+            };
+            match signal {
+                Some(Signal::Reload) => self.reload().await,
+                Some(Signal::Stop) => self.stop(),
+                None => {
+                    // Everything is known: only signals are left to follow.
+                    match signals.recv().await {
+                        Some(Signal::Reload) => self.reload().await,
+                        Some(Signal::Stop) => self.stop(),
+                        None => std::future::pending().await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends once everything that the configuration needs is known.
+    async fn discover(&self) {
+        let identity = self.identity.borrow().clone();
+        let wanted = wanted(&identity, &self.config);
+        let World { imds, clock, random, .. } = &self.world;
+        let publish = |identity: &Identity| {
+            self.identity.send_replace(identity.clone());
+        };
+        discover(identity, wanted, imds.clone(), clock.clone(), random.clone(), publish).await;
+    }
+
+    fn stop(&mut self) {
+        let until = self.world.clock.now().boot.plus(self.config.publish.grace);
+        self.deadline.send_replace(Some(until));
+        if let Some(stop) = self.stop.take() {
+            tracing::info!("stopping: the open period is closed and sent");
+            notify::stopping();
+            let _ = stop.send(());
+        }
+    }
+
+    async fn reload(&mut self) {
+        notify::reloading();
+        match (self.world.load)().await {
+            Ok(config) => self.apply(config),
+            Err(problems) => {
+                tracing::error!(
+                    problems,
+                    "the new configuration is refused: the old one stays in force"
+                );
+            }
+        }
+        notify::ready();
+    }
+
+    fn apply(&mut self, config: Config) {
+        log::apply(config.log);
+        let mut identity = identity_of(&config, &self.world.local);
+        identity.continue_from(&self.identity.borrow());
+        let settings = publisher_settings(&config, &identity);
+        // A channel of its own: what was closed before is dressed with the names of its time.
+        let (identity, names) = watch::channel(identity);
+        let sink = (self.world.make_sink)(&config, names.clone());
+        let behind = Behind { settings, sink, identity: names };
+        // Fails only where the sampler is gone: the process is ending.
+        let _ = self
+            .reload
+            .send(Reload { settings: sampler_settings(&config, self.world.place), behind });
+        self.identity = identity;
+        self.config = config;
+        tracing::info!("the new configuration is in force");
+    }
+}
+
+/// The host's identity as far as it is known without asking.
+pub fn identity_of(config: &Config, local: &Local) -> Identity {
+    let region = config.cloudwatch.region.as_deref();
+    Identity::new(&config.identity, region, &config.dimensions, local)
+}
+
+/// What a configuration has to know of the host.
+pub fn wanted(identity: &Identity, config: &Config) -> Wanted {
+    Wanted {
+        sets: identity.sets(config.metrics.dimensions.as_deref()),
+        // The sink has to know where to send to.
+        names: vec![DimensionName::Region],
+    }
+}
+
+fn sampler_settings(config: &Config, place: f64) -> sampler::Settings {
+    sampler::Settings {
+        interval: config.sample.interval,
+        pressure_interval: config.sample.pressure_interval,
+        proc_root: config.sample.proc_root.clone(),
+        metrics: config.metrics.enabled.clone(),
+        extras: config.metrics.meminfo.clone(),
+        form: config.metrics.statistics,
+        levels: Levels {
+            available_below: config.pressure.available_below,
+            stall_above: config.pressure.stall_above,
+        },
+        schedule: Schedule {
+            period: config.publish.period,
+            every: config.publish.every,
+            spread: config.publish.spread,
+            place,
+        },
+    }
+}
+
+fn publisher_settings(config: &Config, identity: &Identity) -> publisher::Settings {
+    publisher::Settings {
+        namespace: config.metrics.namespace.as_str().into(),
+        sets: identity.sets(config.metrics.dimensions.as_deref()),
+        resolution: Resolution::of(config.publish.period),
+        every: config.publish.every,
+        health: config.metrics.health,
+        max_requests_per_second: config.spool.max_requests_per_second,
+    }
+}

@@ -1,0 +1,427 @@
+//! The publisher: gives closed parts their dimensions, keeps them, and sends them as the delivery
+//! policy decides. It alone owns the spool and the sink.
+
+use crate::batch::{Batch, batches};
+use crate::clock::{Boottime, Clock, Timestamp};
+use crate::datum::{Datum, Resolution};
+use crate::delivery::{Age, Change, Delivery, Step};
+use crate::dimension::{Dimension, DimensionSet};
+use crate::health::{Cause, Health};
+use crate::identity::Identity;
+use crate::identity::dress::{complete, dress};
+use crate::identity::sets::resolve;
+use crate::notify;
+use crate::sampler::{Message, Part};
+use crate::sink::{Answer, Outcome, Sink};
+use crate::spool::{Content, Entry, Spool};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What the publisher needs of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub namespace: Rc<str>,
+    pub sets: Vec<DimensionSet>,
+    pub resolution: Resolution,
+    /// Data is live until the next is due.
+    pub every: Duration,
+    pub health: bool,
+    pub max_requests_per_second: u32,
+}
+
+/// What comes with a configuration: settings, the sink that they need, and the host's identity.
+#[derive(Debug)]
+pub struct Behind<S> {
+    pub settings: Settings,
+    pub sink: S,
+    pub identity: watch::Receiver<Identity>,
+}
+
+pub struct Publisher<S> {
+    clock: Clock,
+    settings: Settings,
+    spool: Spool,
+    delivery: Delivery,
+    health: Health,
+    sink: S,
+    identity: watch::Receiver<Identity>,
+    /// By when everything has to be over; `None` until a shutdown begins.
+    deadline: watch::Receiver<Option<Boottime>>,
+    random: fastrand::Rng,
+    delivered: u64,
+}
+
+/// What was there when the publisher ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    pub delivered: u64,
+    pub dropped: u64,
+    /// Datums that were still waiting: with the process, they are gone.
+    pub undelivered: usize,
+}
+
+impl<S: Sink> Publisher<S> {
+    pub fn new(
+        clock: Clock,
+        behind: Behind<S>,
+        deadline: watch::Receiver<Option<Boottime>>,
+        random: fastrand::Rng,
+    ) -> Publisher<S> {
+        let now = clock.now();
+        let Behind { settings, sink, identity } = behind;
+        Publisher {
+            delivery: Delivery::new(settings.max_requests_per_second, now.boot),
+            spool: Spool::new(MEMORY_MAX_BYTES),
+            health: Health::default(),
+            clock,
+            settings,
+            sink,
+            identity,
+            deadline,
+            random,
+            delivered: 0,
+        }
+    }
+
+    /// Publishes until every producer is gone, then sends what is left within the deadline.
+    pub async fn run(mut self, mut parts: mpsc::UnboundedReceiver<Message<Behind<S>>>) -> Summary {
+        loop {
+            loop {
+                match parts.try_recv() {
+                    Ok(message) => self.take(message),
+                    Err(mpsc::error::TryRecvError::Empty) => break,
+                    Err(mpsc::error::TryRecvError::Disconnected) => return self.finish().await,
+                }
+            }
+            self.give_up_old();
+            let now = self.clock.now();
+            let waiting = self.spool.waiting(now.boot, self.may_go(now.wall));
+            let entries = match self.delivery.next(waiting, now.boot) {
+                Step::SendLive => self.spool.take_live(now.boot, self.may_go(now.wall)),
+                Step::SendBacklog => self.spool.take_oldest(now.boot, self.may_go(now.wall)),
+                Step::Probe => self.spool.take_newest(now.boot, self.may_go(now.wall)),
+                Step::Wait(until) => {
+                    self.wait(&mut parts, until).await;
+                    continue;
+                }
+            };
+            self.send(entries).await;
+        }
+    }
+
+    /// Until something is to be done: a part arrives, the identity changes, or `until`.
+    async fn wait(
+        &mut self,
+        parts: &mut mpsc::UnboundedReceiver<Message<Behind<S>>>,
+        until: Option<Boottime>,
+    ) {
+        let message = tokio::select! {
+            message = parts.recv() => message,
+            () = changed(&mut self.identity) => {
+                self.complete();
+                None
+            }
+            () = sleep_until(&self.clock, until) => None,
+        };
+        if let Some(message) = message {
+            self.take(message);
+        }
+    }
+
+    fn take(&mut self, message: Message<Behind<S>>) {
+        match message {
+            Message::Part(part) => self.keep(&part),
+            Message::ClockStepped => self.delivery.clock_stepped(),
+            Message::Reload(Behind { settings, sink, identity }) => {
+                self.delivery.adjust(settings.max_requests_per_second);
+                (self.settings, self.sink, self.identity) = (settings, sink, identity);
+                self.complete();
+            }
+        }
+    }
+
+    /// Gives a part its dimensions and keeps it until it is delivered.
+    fn keep(&mut self, part: &Part) {
+        let settings = &self.settings;
+        let dressed = dress(
+            &part.figures,
+            &self.identity.borrow(),
+            &settings.sets,
+            settings.namespace.clone(),
+            settings.resolution,
+        );
+        let mut datums = dressed.datums;
+        if part.ends && settings.health {
+            datums.extend(self.health_datums(part.period));
+        }
+        let ready = (!datums.is_empty()).then_some(Content::Ready(datums));
+        let pending = dressed.pending.map(Content::Pending);
+        for content in ready.into_iter().chain(pending) {
+            self.push(part.period, part.due, content);
+        }
+    }
+
+    fn push(&mut self, period: Timestamp, due: Boottime, content: Content) {
+        let stale = due.plus(self.settings.every);
+        self.push_entry(Entry { period, due, stale, content });
+    }
+
+    fn push_entry(&mut self, entry: Entry) {
+        let dropped = self.spool.push(entry);
+        if dropped > 0 {
+            self.health.dropped(Cause::MemoryFull, dropped);
+            tracing::warn!(
+                dropped,
+                total = self.health.count(Cause::MemoryFull),
+                "no more room for undelivered datums in memory: the oldest were given up"
+            );
+        }
+    }
+
+    fn complete(&mut self) {
+        let identity = self.identity.borrow_and_update().clone();
+        let completed = self.spool.complete(|pending| pending.complete(&identity));
+        if completed > 0 {
+            tracing::info!(
+                periods = completed,
+                "the host's InstanceId is known: waiting periods are completed"
+            );
+        }
+    }
+
+    /// The losses since the last call, under each dimension set and their cause.
+    fn health_datums(&mut self, period: Timestamp) -> Vec<Datum> {
+        let identity = self.identity.borrow();
+        let sets = complete(&resolve(&identity, &self.settings.sets));
+        if sets.is_empty() {
+            return Vec::new();
+        }
+        let figures = self.health.figures(period);
+        let mut datums = Vec::new();
+        for (cause, figure) in &figures {
+            for set in &sets {
+                let cause = Dimension { name: "Cause".into(), value: cause.as_str().into() };
+                let dimensions: Rc<[Dimension]> = set.iter().cloned().chain([cause]).collect();
+                let (namespace, resolution) =
+                    (self.settings.namespace.clone(), self.settings.resolution);
+                datums.push(Datum::new(namespace, dimensions, resolution, figure));
+            }
+        }
+        datums
+    }
+
+    /// Sends entries that were taken from the spool; what isn't delivered goes back.
+    async fn send(&mut self, entries: Vec<Entry>) -> Sent {
+        let datums = entries.iter().flat_map(|entry| match &entry.content {
+            Content::Ready(datums) => &datums[..],
+            Content::Pending(_) => &[],
+        });
+        let mut rest = VecDeque::from(batches(datums.cloned()));
+        let mut whole = true;
+        while let Some(batch) = rest.pop_front() {
+            let Some(answer) = self.put(&batch).await else {
+                rest.push_front(batch);
+                self.put_back(entries, whole, rest);
+                return Sent::Failed;
+            };
+            self.learn(&answer);
+            match answer.outcome {
+                Outcome::Accepted => {
+                    whole = false;
+                    self.delivered += batch.datums.len() as u64;
+                    tracing::debug!(datums = batch.datums.len(), namespace = %batch.namespace, "delivered");
+                }
+                Outcome::Rejected { reason } => {
+                    whole = false;
+                    for batch in self.divide(batch, &reason).into_iter().rev() {
+                        rest.push_front(batch);
+                    }
+                }
+                Outcome::Retry { .. } => {
+                    rest.push_front(batch);
+                    self.put_back(entries, whole, rest);
+                    self.tell_status();
+                    return Sent::Failed;
+                }
+            }
+        }
+        self.tell_status();
+        Sent::Done
+    }
+
+    /// `None` where the deadline came first.
+    async fn put(&mut self, batch: &Batch) -> Option<Answer> {
+        tokio::select! {
+            biased;
+            answer = self.sink.put(batch) => Some(answer),
+            () = past(&mut self.deadline, &self.clock) => None,
+        }
+    }
+
+    /// What of a refused batch may still be sent: what the service's clock explains is taken out,
+    /// the rest is halved until the poison stands alone and is counted.
+    fn divide(&mut self, mut batch: Batch, reason: &str) -> Vec<Batch> {
+        let now = self.clock.now();
+        let before = batch.datums.len();
+        let namespace = batch.namespace.clone();
+        let mut fresh = Vec::new();
+        for datum in std::mem::take(&mut batch.datums) {
+            match self.delivery.age(datum.timestamp, now.wall) {
+                Age::Fresh => fresh.push(datum),
+                Age::Ahead => self.push(datum.timestamp, now.boot, Content::Ready(vec![datum])),
+                Age::TooOld => self.health.dropped(Cause::TooOld, 1),
+            }
+        }
+        let batch = Batch { namespace, datums: fresh };
+        if batch.datums.is_empty() {
+            return Vec::new();
+        }
+        if batch.datums.len() < before {
+            return vec![batch];
+        }
+        match batch.clone().halves() {
+            Some((first, second)) => vec![first, second],
+            None => {
+                self.reject(&batch, reason);
+                Vec::new()
+            }
+        }
+    }
+
+    fn reject(&mut self, batch: &Batch, reason: &str) {
+        for datum in &batch.datums {
+            self.health.dropped(Cause::Rejected, 1);
+            let text = serde_json::to_string(datum).unwrap_or_default();
+            tracing::error!(
+                datum = text,
+                reason,
+                total = self.health.count(Cause::Rejected),
+                "CloudWatch refuses this datum: it is set aside and counted"
+            );
+        }
+    }
+
+    fn put_back(&mut self, entries: Vec<Entry>, whole: bool, rest: VecDeque<Batch>) {
+        if whole {
+            for entry in entries {
+                self.push_entry(entry);
+            }
+            return;
+        }
+        // Some of it was delivered: only what wasn't may be sent again.
+        let stale = entries.iter().map(|entry| entry.stale).max();
+        let due = self.clock.now().boot;
+        for batch in rest {
+            let Some(period) = batch.datums.first().map(|datum| datum.timestamp) else { continue };
+            let content = Content::Ready(batch.datums);
+            self.push_entry(Entry { period, due, stale: stale.unwrap_or(due), content });
+        }
+    }
+
+    fn learn(&mut self, answer: &Answer) {
+        let now = self.clock.now();
+        let random = self.random.f64();
+        match self.delivery.learn(answer, now, random) {
+            Change::None => {}
+            Change::Failing { cause, reason, since } => {
+                let seconds = now.boot.since(since).as_secs();
+                tracing::warn!(%cause, reason, seconds, "CloudWatch takes nothing: data waits in memory");
+            }
+            Change::Recovered { cause, since } => {
+                let seconds = now.boot.since(since).as_secs();
+                tracing::info!(%cause, seconds, waiting = self.spool.len(), "CloudWatch answers again");
+            }
+        }
+    }
+
+    fn give_up_old(&mut self) {
+        let now = self.clock.now().wall;
+        let delivery = &self.delivery;
+        let old = self.spool.take_condemned(|period| delivery.age(period, now) == Age::TooOld);
+        for entry in old {
+            if let Content::Ready(datums) = entry.content {
+                self.health.dropped(Cause::TooOld, datums.len());
+                tracing::warn!(period = %entry.period, datums = datums.len(),
+                    "older than CloudWatch accepts: given up");
+            }
+        }
+    }
+
+    fn may_go(&self, now: Timestamp) -> impl Fn(Timestamp) -> bool + use<S> {
+        let service = self.delivery.service_time(now);
+        move |period| service.is_none_or(|service| !Delivery::is_ahead(period, service))
+    }
+
+    fn tell_status(&self) {
+        let now = self.clock.now();
+        let waiting = self.spool.len();
+        let text = match self.delivery.is_failing() {
+            Some((cause, since)) => {
+                let seconds = now.boot.since(since).as_secs();
+                format!(
+                    "CloudWatch takes nothing for {seconds} s ({cause}); {waiting} publishes wait in memory"
+                )
+            }
+            None => format!(
+                "published at {}; {waiting} publishes wait; {} datums dropped",
+                now.wall,
+                self.health.total()
+            ),
+        };
+        notify::status(&text);
+    }
+
+    /// The last words: the newest first, then the rest, oldest first, until one fails or the
+    /// deadline comes.
+    async fn finish(mut self) -> Summary {
+        self.complete();
+        let now = self.clock.now().boot;
+        self.spool.hurry(now);
+        let mut entries = self.spool.take_newest(now, |_| true);
+        while !entries.is_empty() {
+            if self.send(entries).await == Sent::Failed {
+                break;
+            }
+            entries = self.spool.take_oldest(now, |_| true);
+        }
+        Summary {
+            delivered: self.delivered,
+            dropped: self.health.total(),
+            undelivered: self.spool.datums(),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Sent {
+    Done,
+    Failed,
+}
+
+async fn sleep_until(clock: &Clock, until: Option<Boottime>) {
+    match until {
+        Some(until) => clock.sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves at the next change; never where no more can come.
+async fn changed(identity: &mut watch::Receiver<Identity>) {
+    if identity.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Resolves when the deadline has come; never while no shutdown began.
+async fn past(deadline: &mut watch::Receiver<Option<Boottime>>, clock: &Clock) {
+    let deadline = match deadline.wait_for(Option::is_some).await {
+        Ok(deadline) => *deadline,
+        Err(_) => None,
+    };
+    sleep_until(clock, deadline).await;
+}
+
+/// Room for undelivered datums: several days of the default metrics, a host's worth of memory not.
+const MEMORY_MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -1,0 +1,321 @@
+//! The sampler: wakes at each tick, reads, folds, and closes periods and parts.
+
+use crate::clock::{Boottime, Clock, Moment, Timestamp};
+use crate::delivery::Schedule;
+use crate::metric::{self, Metric};
+use crate::notify::{self, Notifier};
+use crate::sample::{Report, Sample, Sources};
+use crate::under_pressure::{Change, Levels, UnderPressure};
+use crate::units::Tenths;
+use crate::window::{End, Figure, Form, Window};
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What the sampler needs of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub interval: Tenths,
+    pub pressure_interval: Tenths,
+    pub proc_root: PathBuf,
+    pub metrics: Vec<Metric>,
+    pub extras: Vec<String>,
+    pub form: Form,
+    pub levels: Levels,
+    pub schedule: Schedule,
+}
+
+/// A piece of a period, closed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The period's start.
+    pub period: Timestamp,
+    /// When it is to be sent.
+    pub due: Boottime,
+    /// The period is over: nothing more of it is to come.
+    pub ends: bool,
+    pub figures: Vec<Figure>,
+}
+
+/// What leaves the sampler, in the order of its happening.
+#[derive(Debug)]
+pub enum Message<C> {
+    Part(Part),
+    /// What was closed before this was closed under the old configuration.
+    Reload(C),
+    /// The wall clock was stepped.
+    ClockStepped,
+}
+
+/// A new configuration: for the sampler itself, and for those behind it.
+#[derive(Debug)]
+pub struct Reload<C> {
+    pub settings: Settings,
+    pub behind: C,
+}
+
+pub struct Sampler<C> {
+    clock: Clock,
+    settings: Settings,
+    sources: Sources,
+    sample: Sample,
+    window: Window,
+    watch: UnderPressure,
+    ticks: Ticks,
+    cuts: Cuts,
+    notifier: Notifier,
+    /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
+    parts: mpsc::UnboundedSender<Message<C>>,
+}
+
+/// When parts are cut off before their period's end.
+#[derive(Debug)]
+struct Cuts {
+    /// The first samples after the start leave then, unless something left before.
+    first: Option<Boottime>,
+    /// The period of the last urgent part: one a period is enough.
+    urgent: Option<Timestamp>,
+}
+
+impl<C> Sampler<C> {
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        notifier: Notifier,
+        parts: mpsc::UnboundedSender<Message<C>>,
+    ) -> Sampler<C> {
+        let now = clock.now();
+        let mut sample = Sample::new(now, settings.extras.len());
+        sample.covered = settings.interval;
+        Sampler {
+            sources: open_sources(&settings, now.boot),
+            sample,
+            window: open_window(&settings),
+            watch: UnderPressure::new(settings.levels, settings.schedule.period),
+            ticks: Ticks::new(now, settings.interval),
+            cuts: Cuts {
+                first: Some(now.boot.plus(settings.schedule.first_delay())),
+                urgent: None,
+            },
+            clock,
+            settings,
+            notifier,
+            parts,
+        }
+    }
+
+    /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
+    pub async fn run(
+        mut self,
+        mut reloads: mpsc::UnboundedReceiver<Reload<C>>,
+        stop: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(stop);
+        loop {
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(reload) = reloads.recv() => self.reload(reload),
+                () = self.clock.sleep_until(wake) => self.wake(),
+            }
+            if self.parts.is_closed() {
+                return;
+            }
+        }
+        let now = self.clock.now();
+        self.cut(End::Part, now.boot);
+    }
+
+    fn next_wake(&self) -> Boottime {
+        let now = self.clock.now();
+        let end = self.window.start().map(|start| {
+            let left = start.plus(self.settings.schedule.period).millis_since(now.wall);
+            now.boot.plus(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+        });
+        let early = [end, self.cuts.first, self.notifier.wake_by()].into_iter().flatten();
+        early.fold(self.ticks.next, Boottime::min)
+    }
+
+    fn wake(&mut self) {
+        let now = self.clock.now();
+        self.notifier.alive(now.boot);
+        if self.ticks.notice_step(now) {
+            self.step(now);
+        }
+        if self.window.is_over(now.wall) {
+            self.close_period(now);
+        }
+        if now.boot >= self.ticks.next {
+            self.tick(now);
+        }
+        if self.cuts.first.is_some_and(|first| now.boot >= first) {
+            self.cut(End::Part, now.boot);
+        }
+    }
+
+    fn tick(&mut self, now: Moment) {
+        let interval = self.interval();
+        self.sample.covered = self.ticks.covered(now, interval);
+        self.sample.sequence += 1;
+        self.sources.read(&mut self.sample, now);
+        self.window.record(&self.sample);
+        if self.sample.sequence == 1 {
+            notify::ready();
+        }
+        for report in self.sources.reports() {
+            log_report(&report);
+        }
+        if let Some(change) = self.watch.observe(&self.sample) {
+            self.pressure_changed(change, now);
+        }
+        self.ticks.advance(now, self.interval());
+    }
+
+    fn interval(&self) -> Tenths {
+        if self.watch.is_under() { self.settings.pressure_interval } else { self.settings.interval }
+    }
+
+    fn pressure_changed(&mut self, change: Change, now: Moment) {
+        match change {
+            Change::Began(reason) => {
+                tracing::warn!(?reason, interval = ?self.settings.pressure_interval.duration(),
+                    "the host is under memory pressure: sampling faster");
+                let period = self.window.start();
+                if period.is_some() && std::mem::replace(&mut self.cuts.urgent, period) != period {
+                    self.cut(End::Part, now.boot.plus(self.settings.schedule.urgent_delay()));
+                }
+            }
+            Change::Ended => tracing::info!("the memory pressure is over"),
+        }
+    }
+
+    fn close_period(&mut self, now: Moment) {
+        let Some(period) = self.window.start() else { return };
+        let due = self.settings.schedule.due(period, self.watch.is_under());
+        let wait = Duration::from_millis(u64::try_from(due.millis_since(now.wall)).unwrap_or(0));
+        let due = now.boot.plus(wait.min(self.settings.schedule.every * 2));
+        self.cut(End::Period, due);
+    }
+
+    /// A step of the wall clock: what was sampled before it stays where it was.
+    fn step(&mut self, now: Moment) {
+        tracing::warn!(wall = %now.wall, "the wall clock was stepped: the open period is closed as a part");
+        let same = !self.window.is_over(now.wall);
+        self.cut(if same { End::Part } else { End::Period }, now.boot);
+        self.send(Message::ClockStepped);
+    }
+
+    fn cut(&mut self, end: End, due: Boottime) {
+        let Some(period) = self.window.start() else { return };
+        let figures = self.window.close(end);
+        let ends = end == End::Period;
+        if figures.is_empty() && !ends {
+            return;
+        }
+        let first = if figures.is_empty() { None } else { self.cuts.first.take() };
+        let due = first.map_or(due, |first| due.min(first));
+        self.send(Message::Part(Part { period, due, ends, figures }));
+    }
+
+    fn reload(&mut self, reload: Reload<C>) {
+        let now = self.clock.now();
+        if self.window.is_over(now.wall) {
+            self.close_period(now);
+        } else if let Some(period) = self.window.start() {
+            let due = self.settings.schedule.due(period, self.watch.is_under());
+            let wait =
+                Duration::from_millis(u64::try_from(due.millis_since(now.wall)).unwrap_or(0));
+            self.cut(End::Part, now.boot.plus(wait));
+        }
+        self.settings = reload.settings;
+        self.sources = open_sources(&self.settings, now.boot);
+        self.sample.extras = vec![None; self.settings.extras.len()];
+        let earlier = std::mem::replace(&mut self.window, open_window(&self.settings));
+        self.window.continue_from(earlier);
+        self.watch.adjust(self.settings.levels, self.settings.schedule.period);
+        self.ticks.advance(now, self.interval());
+        self.send(Message::Reload(reload.behind));
+    }
+
+    /// Nobody behind any more means that the process is ending; `run` sees it.
+    fn send(&self, message: Message<C>) {
+        let _ = self.parts.send(message);
+    }
+}
+
+fn open_sources(settings: &Settings, now: Boottime) -> Sources {
+    let needs = metric::needs(&settings.metrics, &settings.extras, true);
+    Sources::open(&settings.proc_root, &needs, now)
+}
+
+fn open_window(settings: &Settings) -> Window {
+    Window::new(settings.metrics.clone(), settings.schedule.period, settings.form)
+}
+
+fn log_report(report: &Report) {
+    match report {
+        Report::Lost { source, reason } => {
+            tracing::warn!(source, reason, "a kernel file cannot be read: its metrics are absent");
+        }
+        Report::Back { source } => tracing::info!(source, "a kernel file can be read again"),
+    }
+}
+
+/// The instants of sampling: a grid laid through the first tick on the wall clock, so that each
+/// period holds the same number of them and none falls on a period's edge.
+#[derive(Debug)]
+struct Ticks {
+    anchor: Timestamp,
+    next: Boottime,
+    last: Option<Moment>,
+    first_interval: Tenths,
+}
+
+impl Ticks {
+    fn new(now: Moment, interval: Tenths) -> Ticks {
+        let anchor = Timestamp(now.wall.0.div_euclid(TENTH) * TENTH + TENTH / 2);
+        let anchor = if anchor < now.wall { anchor.plus(Tenths::LENGTH) } else { anchor };
+        let wait = Duration::from_millis(u64::try_from(anchor.millis_since(now.wall)).unwrap_or(0));
+        Ticks { anchor, next: now.boot.plus(wait), last: None, first_interval: interval }
+    }
+
+    /// The time since the last tick in tenths, at most an interval: what lies further back was
+    /// missed and must show as missing.
+    fn covered(&self, now: Moment, interval: Tenths) -> Tenths {
+        let Some(last) = self.last else { return self.first_interval };
+        let passed = now.boot.since(last.boot) + Tenths::LENGTH / 2;
+        let tenths = u32::try_from(passed.as_millis() / 100).unwrap_or(u32::MAX);
+        Tenths(tenths.clamp(1, interval.0))
+    }
+
+    /// Sets the next tick on the grid, `interval` being in force from now on.
+    fn advance(&mut self, now: Moment, interval: Tenths) {
+        let interval = i64::from(interval.0) * TENTH;
+        let mut wait = interval - now.wall.millis_since(self.anchor).rem_euclid(interval);
+        // A tick that came a little early by the wall clock must not be taken twice.
+        if wait < TENTH / 2 {
+            wait += interval;
+        }
+        self.next = now.boot.plus(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
+        self.last = Some(now);
+    }
+
+    /// Whether the wall clock moved by more than a second against the one that never steps since
+    /// the last tick.
+    fn notice_step(&mut self, now: Moment) -> bool {
+        let Some(last) = &mut self.last else { return false };
+        let passed = i64::try_from(now.boot.since(last.boot).as_millis()).unwrap_or(i64::MAX);
+        let step = now.wall.millis_since(last.wall).saturating_sub(passed);
+        let stepped = step.abs() > STEP;
+        if stepped {
+            last.wall = Timestamp(last.wall.0.saturating_add(step));
+        }
+        stepped
+    }
+}
+
+/// A tenth of a second, in milliseconds.
+const TENTH: i64 = 100;
+/// A larger jump of the wall clock is a step; a smaller one is how it is kept right.
+const STEP: i64 = 1_000;
