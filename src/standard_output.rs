@@ -204,22 +204,28 @@ mod tests {
 
     #[test]
     fn the_table_is_aligned() {
-        check(Form::Table, expect![[r#"
+        check(
+            Form::Table,
+            expect![[r#"
             EC2/Memory
               metric            dimensions        period               unit      minimum    average    maximum seconds sent as
               MemoryUsedPercent InstanceId=i-0abc 2026-11-23T14:21:00Z Percent     15.90      15.91      16.25    60.0 2 values
               OomKills          InstanceId=i-0abc 2026-11-23T14:21:00Z Count           2          2          2       - 1 value
               MemoryAvailable   InstanceId=i-0abc 2026-11-23T14:21:00Z Bytes   950000000 1000000000 1050000000    60.0 set
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn lines_are_the_api_s() {
-        check(Form::Lines, expect![[r#"
+        check(
+            Form::Lines,
+            expect![[r#"
             {"Namespace":"EC2/Memory","MetricName":"MemoryUsedPercent","Dimensions":[{"Name":"InstanceId","Value":"i-0abc"}],"Timestamp":"2026-11-23T14:21:00Z","Unit":"Percent","StorageResolution":60,"Values":[15.9,16.25],"Counts":[590,10]}
             {"Namespace":"EC2/Memory","MetricName":"OomKills","Dimensions":[{"Name":"InstanceId","Value":"i-0abc"}],"Timestamp":"2026-11-23T14:21:00Z","Unit":"Count","StorageResolution":60,"Values":[2.0],"Counts":[1]}
             {"Namespace":"EC2/Memory","MetricName":"MemoryAvailable","Dimensions":[{"Name":"InstanceId","Value":"i-0abc"}],"Timestamp":"2026-11-23T14:21:00Z","Unit":"Bytes","StorageResolution":60,"StatisticValues":{"SampleCount":600,"Sum":600000000000.0,"Minimum":950000000.0,"Maximum":1050000000.0}}
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
