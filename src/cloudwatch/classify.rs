@@ -25,7 +25,9 @@ pub fn outcome(heard: &Heard, circumstances: &Circumstances<'_>) -> Outcome {
         Heard::Silence { transport, text } => silence(*transport, text, circumstances),
         Heard::NoCredentials { missing: true, text } => retry(
             RetryCause::Credentials,
-            format!("no credentials: attach a role to the instance, or configure a source; {text}"),
+            format!(
+                "no credentials: attach a role to the instance or configure another source; asked: {text}"
+            ),
         ),
         Heard::NoCredentials { missing: false, text } => {
             let source = circumstances.credentials.unwrap_or("the sources of credentials");
@@ -61,6 +63,9 @@ fn answered(
             RetryCause::Clock => clock(head, &name, circumstances.signed_at),
             RetryCause::Credentials => credentials(code.unwrap_or_default(), &name, circumstances),
             RetryCause::AccessDenied => access_denied(&name, message, circumstances.namespace),
+            RetryCause::Service if !head.from_service => {
+                format!("{name}: not CloudWatch's own answer, but one of a proxy on the way to it")
+            }
             RetryCause::Network
             | RetryCause::Service
             | RetryCause::Throttled
@@ -331,77 +336,44 @@ mod tests {
 
     #[test]
     fn answers_are_classified() {
-        let table: &[(u16, &[&str], &str)] = &[
-            (200, &[""], "accepted"),
-            (
-                400,
-                &[
-                    "Throttling",
-                    "ThrottlingException",
-                    "ThrottledException",
-                    "RequestThrottled",
-                    "RequestThrottledException",
-                    "TooManyRequestsException",
-                    "RequestLimitExceeded",
-                    "BandwidthLimitExceeded",
-                    "LimitExceeded",
-                    "LimitExceededException",
-                    "PriorRequestNotComplete",
-                    "SlowDown",
-                ],
-                "throttled",
-            ),
-            (429, &["", "Anything"], "throttled"),
-            (503, &["Throttling"], "throttled"),
-            (500, &["InternalServiceFault", "InternalServiceError", ""], "service, ambiguous"),
-            (503, &["ServiceUnavailable", ""], "service"),
-            (504, &[""], "service, ambiguous"),
-            (
-                403,
-                &[
-                    "ExpiredToken",
-                    "ExpiredTokenException",
-                    "InvalidClientTokenId",
-                    "UnrecognizedClientException",
-                    "SignatureDoesNotMatch",
-                    "MissingAuthenticationToken",
-                    "MissingAuthenticationTokenException",
-                    "InvalidSignatureException",
-                ],
-                "credentials",
-            ),
-            (400, &["IncompleteSignature", "ExpiredTokenException"], "credentials"),
-            (403, &["AccessDenied", "AccessDeniedException", "", "Unheard"], "access denied"),
-            (400, &["AccessDeniedException", "NotAuthorized", "OptInRequired"], "access denied"),
-            (401, &[""], "access denied"),
-            (400, &["RequestExpired"], "clock"),
-            (403, &["RequestTimeTooSkewed"], "clock"),
-            (
-                400,
-                &[
-                    "InvalidParameterValue",
-                    "InvalidParameterCombination",
-                    "MissingRequiredParameter",
-                    "MissingParameter",
-                    "ValidationError",
-                    "InvalidFormat",
-                    "SerializationException",
-                    "Unheard",
-                ],
-                "rejected",
-            ),
-            (413, &["RequestEntityTooLarge", ""], "rejected"),
-            (404, &["UnknownOperationException"], "foreign answer"),
-            (415, &["UnsupportedMediaTypeException"], "foreign answer"),
-            (400, &[""], "foreign answer"),
-            (302, &[""], "foreign answer"),
-        ];
-        for (status, codes, expected) in table {
-            for code in *codes {
-                check(*status, true, code, expected);
+        for (status, codes, expected) in TABLE {
+            for code in codes.split(' ') {
+                check(*status, true, if code == "-" { "" } else { code }, expected);
             }
         }
     }
+
+    /// Status, codes (- is none), outcome.
+    const TABLE: &[(u16, &str, &str)] = &[
+        (200, "-", "accepted"),
+        (400, "Throttling ThrottlingException ThrottledException SlowDown", "throttled"),
+        (400, "RequestThrottled RequestThrottledException TooManyRequestsException", "throttled"),
+        (400, "RequestLimitExceeded BandwidthLimitExceeded PriorRequestNotComplete", "throttled"),
+        (400, "LimitExceeded LimitExceededException", "throttled"),
+        (429, "- Anything", "throttled"),
+        (503, "Throttling", "throttled"),
+        (500, "- InternalServiceFault InternalServiceError", "service, ambiguous"),
+        (503, "- ServiceUnavailable", "service"),
+        (504, "-", "service, ambiguous"),
+        (403, "ExpiredToken ExpiredTokenException InvalidClientTokenId", "credentials"),
+        (403, "UnrecognizedClientException SignatureDoesNotMatch", "credentials"),
+        (403, "MissingAuthenticationToken MissingAuthenticationTokenException", "credentials"),
+        (400, "IncompleteSignature ExpiredTokenException", "credentials"),
+        (403, "InvalidSignatureException", "credentials"),
+        (403, "- AccessDenied AccessDeniedException Unheard", "access denied"),
+        (400, "AccessDeniedException NotAuthorized OptInRequired", "access denied"),
+        (401, "-", "access denied"),
+        (400, "RequestExpired", "clock"),
+        (403, "RequestTimeTooSkewed", "clock"),
+        (400, "InvalidParameterValue InvalidParameterCombination InvalidFormat", "rejected"),
+        (400, "MissingRequiredParameter MissingParameter ValidationError", "rejected"),
+        (400, "SerializationException Unheard", "rejected"),
+        (413, "- RequestEntityTooLarge", "rejected"),
+        (404, "UnknownOperationException", "foreign answer"),
+        (415, "UnsupportedMediaTypeException", "foreign answer"),
+        (400, "-", "foreign answer"),
+        (302, "-", "foreign answer"),
+    ];
 
     #[test]
     fn answers_of_others_are_not_believed() {

@@ -29,7 +29,7 @@ pub struct Chain {
     asked: Asked,
 }
 
-/// The source that gave the credentials last, or failed to.
+/// The source that was asked last: it gave the credentials, or failed to.
 #[derive(Debug, Clone, Default)]
 pub struct Asked(Arc<Mutex<Option<String>>>);
 
@@ -44,7 +44,7 @@ impl Chain {
     ) -> Chain {
         let mut chain = Chain { sources: Vec::new(), asked };
         if let Some(given) = &options.credentials {
-            chain.add("the credentials given to this sink", given.clone());
+            chain.add("a fixed source", given.clone());
             return chain;
         }
         let ecs = || EcsCredentialsProvider::builder().configure(local).build();
@@ -78,6 +78,8 @@ impl Chain {
     async fn first(&self) -> Result {
         let mut empty = Vec::new();
         for (name, provider) in &self.sources {
+            // Before it answers: one that never does is to be named too.
+            self.asked.note(Some(name.clone()));
             match provider.provide_credentials().await {
                 Err(error @ CredentialsError::CredentialsNotLoaded(_)) => {
                     let why = error.source().map(ToString::to_string).unwrap_or_default();
@@ -87,10 +89,7 @@ impl Chain {
                         format!("{name}: {why}")
                     });
                 }
-                found => {
-                    self.asked.note(Some(name.clone()));
-                    return found;
-                }
+                found => return found,
             }
         }
         self.asked.note(None);
@@ -140,4 +139,77 @@ fn metadata(options: &Options, local: &ProviderConfig) -> Chain {
         chain.add("the instance's role (IMDS)", provider.imds_client(client.build()).build());
     }
     chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::Environment;
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_types::body::SdkBody;
+
+    /// The metadata service of an IPv6-only subnet; keeps what it was asked for.
+    #[derive(Debug, Clone, Default)]
+    struct OnlyV6(Arc<Mutex<Vec<String>>>);
+
+    impl HttpConnector for OnlyV6 {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            self.0.lock().unwrap().push(request.uri().to_owned());
+            let Some(path) = request.uri().strip_prefix("http://[fd00:ec2::254]") else {
+                let error = ConnectorError::timeout("no route".into());
+                return HttpConnectorFuture::ready(Err(error));
+            };
+            let body = match path {
+                "/latest/api/token" => "TOKEN",
+                "/latest/meta-data/iam/security-credentials/" => "role",
+                _ => {
+                    r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIA1",
+                    "SecretAccessKey":"s3cr3t","Token":"t0k3n",
+                    "Expiration":"2099-01-01T00:00:00Z","LastUpdated":"2026-01-01T00:00:00Z"}"#
+                }
+            };
+            let mut response = HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert("x-aws-ec2-metadata-token-ttl-seconds", "21600");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    /// The credentials found, and the hosts that were asked.
+    fn ask(metadata: Metadata, names_metadata: bool) -> (Result, Vec<String>) {
+        let service = OnlyV6::default();
+        let connector = SharedHttpConnector::new(service.clone());
+        let local = ProviderConfig::without_region()
+            .with_http_client(http_client_fn(move |_, _| connector.clone()));
+        let environment = Environment { names_metadata, ..Environment::default() };
+        let options = Options { metadata, environment, ..Options::default() };
+        let chain = super::metadata(&options, &local);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let found = runtime.block_on(chain.provide_credentials());
+        let mut asked = service.0.lock().unwrap().clone();
+        asked.iter_mut().for_each(|uri| uri.truncate(uri.find("/latest").unwrap_or(uri.len())));
+        asked.dedup();
+        (found, asked)
+    }
+
+    #[test]
+    fn metadata_is_looked_for_under_ipv6_too() {
+        let (found, asked) = ask(Metadata::On, false);
+        assert_eq!(found.unwrap().access_key_id(), "ASIA1");
+        assert_eq!(asked, ["http://169.254.169.254", "http://[fd00:ec2::254]"]);
+    }
+
+    #[test]
+    fn metadata_is_looked_for_where_it_was_named_or_nowhere() {
+        let (found, asked) = ask(Metadata::At("http://127.0.0.1:1".to_owned()), false);
+        assert!(matches!(found, Err(CredentialsError::CredentialsNotLoaded(_))), "{found:?}");
+        assert_eq!(asked, ["http://127.0.0.1:1"]);
+        let (found, asked) = ask(Metadata::Off, false);
+        assert!(matches!(found, Err(CredentialsError::CredentialsNotLoaded(_))), "{found:?}");
+        assert!(asked.is_empty());
+        assert_eq!(ask(Metadata::On, true).1.len(), 1);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::observe::{Head, Observed};
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatch::operation::put_metric_data::{PutMetricDataError, PutMetricDataOutput};
 use hyper_util::client::legacy::Error as HyperError;
 use std::error::Error;
@@ -65,7 +65,10 @@ impl Heard {
 }
 
 fn unanswered(error: &SdkError<PutMetricDataError>, handed_over: bool) -> Heard {
-    let text = chain(error);
+    // What the SDK puts round the HTTP client's error says nothing more.
+    let text = find::<ConnectorError>(error)
+        .and_then(ConnectorError::source)
+        .map_or_else(|| chain(error), chain);
     if handed_over {
         let timed_out = match error {
             SdkError::TimeoutError(_) => true,
@@ -73,7 +76,7 @@ fn unanswered(error: &SdkError<PutMetricDataError>, handed_over: bool) -> Heard 
             _ => false,
         };
         let transport = match find::<HyperError>(error) {
-            Some(error) if error.is_connect() => Transport::NotConnected,
+            Some(http) if http.is_connect() => Transport::NotConnected,
             _ if timed_out => Transport::TimedOut,
             _ => Transport::Lost,
         };
@@ -84,7 +87,7 @@ fn unanswered(error: &SdkError<PutMetricDataError>, handed_over: bool) -> Heard 
     match find::<CredentialsError>(error) {
         Some(found) => Heard::NoCredentials {
             missing: matches!(found, CredentialsError::CredentialsNotLoaded(_)),
-            text: chain(found),
+            text: found.source().map_or_else(|| chain(found), chain),
         },
         None if slow => Heard::NoCredentials { missing: false, text },
         None => Heard::NoRequest { text },

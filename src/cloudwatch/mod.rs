@@ -27,6 +27,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+pub use classify::statement;
+
 pub struct CloudWatch {
     plan: Plan,
     clock: Clock,

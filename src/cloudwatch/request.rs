@@ -59,9 +59,12 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::{Arc, Mutex};
 
-    /// Keeps the last request's body and content encoding.
+    /// A body and its content encoding.
+    type Sent = (Vec<u8>, Option<String>);
+
+    /// Keeps the last request.
     #[derive(Debug, Clone, Default)]
-    struct Capture(Arc<Mutex<Option<(Vec<u8>, Option<String>)>>>);
+    struct Capture(Arc<Mutex<Option<Sent>>>);
 
     impl HttpConnector for Capture {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -75,8 +78,8 @@ mod tests {
         }
     }
 
-    /// The body that the SDK really sends, and its encoding.
-    fn sent(batch: &Batch, compressed: bool) -> (Vec<u8>, Option<String>) {
+    /// What the SDK really sends.
+    fn sent(batch: &Batch, compressed: bool) -> Sent {
         let capture = Capture::default();
         let connector = SharedHttpConnector::new(capture.clone());
         let config = Config::builder()
@@ -144,7 +147,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn the_counted_size_is_the_sdk_s(batch in any_batch()) {

@@ -12,3 +12,4 @@
 pub mod agent;
 pub mod cloudwatch;
 pub mod imds;
+pub mod proxy;
