@@ -4,6 +4,12 @@
 //! The bounds are twice what docs/footprint.md shows, so that a slower machine passes and a leak
 //! or a busy loop doesn't.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test runs in real time and may stop where it cannot go on"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
