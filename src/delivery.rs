@@ -75,9 +75,12 @@ impl Delivery {
         }
     }
 
-    /// Takes over what a reload brings.
-    pub fn adjust(&mut self, max_requests_per_second: u32) {
+    /// Takes over what a reload brings; what failed before may work now, so it is tried at once.
+    pub fn adjust(&mut self, max_requests_per_second: u32, now: Boottime) {
         self.backlog_interval = backlog_interval(max_requests_per_second);
+        if let Some(failing) = &mut self.failing {
+            (failing.retry_at, failing.attempts) = (now, 0);
+        }
     }
 
     pub fn next(&mut self, waiting: Waiting, now: Boottime) -> Step {

@@ -135,7 +135,7 @@ impl<S: Sink> Publisher<S> {
             Message::Part(part) => self.keep(&part),
             Message::ClockStepped => self.delivery.clock_stepped(),
             Message::Reload(Behind { settings, sink, identity }) => {
-                self.delivery.adjust(settings.max_requests_per_second);
+                self.delivery.adjust(settings.max_requests_per_second, self.clock.now().boot);
                 (self.settings, self.sink, self.identity) = (settings, sink, identity);
                 self.complete();
             }

@@ -150,6 +150,7 @@ impl<C> Sampler<C> {
             self.tick(now);
         }
         if self.cuts.first.is_some_and(|first| now.boot >= first) {
+            self.cuts.first = None;
             self.cut(End::Part, now.boot);
         }
     }

@@ -18,8 +18,6 @@ pub struct Window {
     start: Option<Timestamp>,
     series: Vec<Series>,
     differences: Differences,
-    /// Samples folded since the last part left.
-    samples: u32,
 }
 
 /// How a distribution is sent.
@@ -62,14 +60,7 @@ struct Series {
 impl Window {
     pub fn new(metrics: Vec<Metric>, period: Duration, form: Form) -> Window {
         let series = metrics.into_iter().map(Series::new).collect();
-        Window {
-            period,
-            form,
-            start: None,
-            series,
-            differences: Differences::default(),
-            samples: 0,
-        }
+        Window { period, form, start: None, series, differences: Differences::default() }
     }
 
     /// The start of the open period; nothing before the first sample.
@@ -82,18 +73,12 @@ impl Window {
         self.start.is_some_and(|start| start != wall.floor(self.period))
     }
 
-    /// Whether samples wait to leave.
-    pub fn has_samples(&self) -> bool {
-        self.samples > 0
-    }
-
     /// Folds a sample in; ends an earlier period that wasn't closed, so close it first.
     pub fn record(&mut self, sample: &Sample) {
         let start = sample.taken.wall.floor(self.period);
         if self.start != Some(start) {
             self.begin(start);
         }
-        self.samples += 1;
         let rates = self.differences.take(sample);
         for series in &mut self.series {
             match series.metric.value(sample, &rates) {
@@ -107,7 +92,6 @@ impl Window {
     /// Takes what may leave now; samples that come later make further parts or the next period.
     pub fn close(&mut self, end: End) -> Vec<Figure> {
         let Some(timestamp) = self.start else { return Vec::new() };
-        self.samples = 0;
         let form = self.form;
         let figures = self.series.iter_mut().filter_map(|series| {
             Some(Figure {
