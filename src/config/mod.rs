@@ -1,17 +1,36 @@
 //! The configuration: every key, its default and its meaning, checked once and as a whole.
 
+mod kind;
+mod load;
+mod metrics;
+mod nearest;
+mod problem;
+mod reader;
+mod redact;
+mod schema;
+mod sets;
+mod syntax;
+mod tree;
+mod url;
+
+pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
+pub use problem::{Fault, Place, Problem, Problems};
+pub use redact::redacted;
+
 use crate::dimension::DimensionSet;
 use crate::metric::Metric;
 use crate::units::Tenths;
 use crate::window::Form;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub sample: Sample,
     pub metrics: Metrics,
-    /// The static pairs of `[dimensions]`, in their file's order.
+    /// The static pairs of `[dimensions]`, in the order of the files. Each is used in some set.
     pub dimensions: Vec<(String, String)>,
     pub publish: Publish,
     pub pressure: Pressure,
@@ -49,31 +68,31 @@ pub struct Metrics {
 pub struct Publish {
     /// A divisor of 60 s, or 1 to 5 whole minutes that divide an hour.
     pub period: Duration,
-    /// A multiple of the period; by default the period, but at least 10 s.
+    /// A multiple of the period, at most 1 h; by default the least one that is at least 10 s.
     pub every: Duration,
-    /// At most a sixth of `every`; by default that, but at most 10 s.
+    /// At most a sixth of `every`; by default that in whole milliseconds, but at most 10 s.
     pub spread: Duration,
-    /// How long a shutdown may take to send what is left.
+    /// How long a shutdown may take to send what is left; 100 ms to 1 min.
     pub grace: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pressure {
-    /// A share of the usable memory, 0..1.
+    /// A share of the usable memory, 0..=1; 0 switches this trigger off.
     pub available_below: f64,
-    /// A share of the last ten seconds, 0..1.
+    /// A share of the last ten seconds, 0..=1; 0 switches this trigger off.
     pub stall_above: f64,
 }
 
 /// `None`: what the SDK's own environment and configuration file say.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct CloudWatch {
     pub region: Option<String>,
     pub endpoint_url: Option<String>,
     pub profile: Option<String>,
     /// The ARN of a role to assume.
     pub assume_role: Option<String>,
-    /// `http://[user:password@]host:port`; else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+    /// `http://[user:password@]host:port`, never printed as it is (`redacted`); else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     pub proxy: Option<String>,
     /// A PEM file of certificate authorities that are trusted beside the system's; else AWS_CA_BUNDLE.
     pub ca_bundle: Option<PathBuf>,
@@ -87,6 +106,7 @@ pub struct Identity {
     pub availability_zone: Option<String>,
     pub auto_scaling_group: Option<String>,
     pub host: Option<String>,
+    /// Never `No` beside a configured instance id.
     pub ec2: OnEc2,
     /// Whether the instance metadata service may be asked.
     pub imds: bool,
@@ -103,7 +123,7 @@ pub enum OnEc2 {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spool {
-    /// How fast a backlog is sent, beside live data.
+    /// How fast a backlog is sent, beside live data; 1 to 100.
     pub max_requests_per_second: u32,
 }
 
@@ -128,3 +148,57 @@ pub enum Format {
     Text,
     Json,
 }
+
+impl Default for Config {
+    /// What an empty file says.
+    fn default() -> Config {
+        schema::read(&mut reader::Reader::new(tree::Table::default(), Problems::default()))
+    }
+}
+
+impl Level {
+    pub const NAMES: [(&'static str, Level); 4] = [
+        ("error", Level::Error),
+        ("warn", Level::Warn),
+        ("info", Level::Info),
+        ("debug", Level::Debug),
+    ];
+}
+
+impl Format {
+    pub const NAMES: [(&'static str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
+}
+
+/// A log level that isn't one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected error, warn, info or debug, found {0:?}")]
+pub struct UnknownLevel(String);
+
+/// For flags and the environment.
+impl FromStr for Level {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Level, UnknownLevel> {
+        let level = Level::NAMES.iter().find(|(name, _)| *name == text);
+        level.map(|(_, level)| *level).ok_or_else(|| UnknownLevel(text.to_owned()))
+    }
+}
+
+/// Without the passwords that its URLs may hold.
+impl fmt::Debug for CloudWatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CloudWatch { region, endpoint_url, profile, assume_role, proxy, ca_bundle } = self;
+        formatter
+            .debug_struct("CloudWatch")
+            .field("region", region)
+            .field("endpoint_url", &endpoint_url.as_deref().map(redacted))
+            .field("profile", profile)
+            .field("assume_role", assume_role)
+            .field("proxy", &proxy.as_deref().map(redacted))
+            .field("ca_bundle", ca_bundle)
+            .finish()
+    }
+}
+
+/// The words of `metrics.statistics`.
+const STATISTICS: [(&str, Form); 2] = [("values", Form::Values), ("set", Form::Set)];
