@@ -13,6 +13,9 @@ mod syntax;
 mod tree;
 mod url;
 
+#[cfg(test)]
+mod tests;
+
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
 pub use problem::{Fault, Place, Problem, Problems};
 pub use redact::redacted;

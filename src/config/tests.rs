@@ -1,0 +1,592 @@
+//! What is accepted, and what each mistake is called.
+
+use super::*;
+use crate::dimension::DimensionName;
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+/// The problems of a file.
+fn check(text: &str, expected: Expect) {
+    let found = parse_str("f", text).map(|_| "accepted".to_owned());
+    expected.assert_eq(&found.unwrap_or_else(|problems| problems.to_string()));
+}
+
+fn accepted(text: &str) -> Config {
+    parse_str("f", text).unwrap_or_else(|problems| panic!("{text}\n{problems}"))
+}
+
+#[test]
+fn unknown_keys_and_sections_are_refused_with_the_nearest_known() {
+    check(
+        r#"
+interval = "1s"
+colour = "red"
+[sample]
+intervall = "1s"
+period = "60s"
+zzz = 1
+[smaple]
+interval = "1s"
+[metrics.sub]
+[[log2]]
+[cloudwatch]
+Endpoint-URL = "https://x"
+[proxy]
+"#,
+        expect![[r#"
+            f:2: interval: unknown key; did you mean sample.interval?
+            f:3: colour: unknown key
+            f:5: sample.intervall: unknown key; did you mean sample.interval?
+            f:6: sample.period: unknown key; did you mean publish.period?
+            f:7: sample.zzz: unknown key
+            f:8: smaple: unknown section; did you mean [sample]?
+            f:10: metrics.sub: unknown section
+            f:11: log2: unknown section; did you mean [log]?
+            f:13: cloudwatch.Endpoint-URL: unknown key; did you mean cloudwatch.endpoint_url?
+            f:14: proxy: unknown section"#]],
+    );
+}
+
+#[test]
+fn durations() {
+    check(
+        r#"
+[sample]
+interval = 1
+pressure_interval = "150ms"
+[publish]
+period = "7s"
+every = "1.5"
+spread = "soon"
+grace = true
+"#,
+        expect![[r#"
+            f:3: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found 1; write "1s"
+            f:4: sample.pressure_interval: expected a multiple of 100ms from "100ms" to "5m", found "150ms"
+            f:6: publish.period: expected 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 seconds or 1, 2, 3, 4 or 5 minutes, found "7s"
+            f:7: publish.every: expected a duration from "1s" to "1h", found "1.5"; write "1.5s"
+            f:8: publish.spread: expected a duration from "0s" to "10m", found "soon"
+            f:9: publish.grace: expected a duration from "100ms" to "1m", found true"#]],
+    );
+    check(
+        "sample.interval = \"1.05s\"",
+        expect![[
+            r#"f:1: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found "1.05s""#
+        ]],
+    );
+    check(
+        "sample.interval = \"0s\"",
+        expect![[
+            r#"f:1: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found "0s""#
+        ]],
+    );
+    check(
+        "sample.interval = \"5m 100ms\"\npublish.period = \"5m\"",
+        expect![[
+            r#"f:1: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found "5m 100ms""#
+        ]],
+    );
+    check(
+        "sample.interval = \"18446744073709551615s1000ms\"",
+        expect![[
+            r#"f:1: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found "18446744073709551615s1000ms""#
+        ]],
+    );
+    check(
+        "publish.period = 60",
+        expect![[
+            r#"f:1: publish.period: expected 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 seconds or 1, 2, 3, 4 or 5 minutes, found 60; write "60s""#
+        ]],
+    );
+    assert_eq!(accepted("publish.period = \"1min\"").publish.period, Duration::from_secs(60));
+}
+
+#[test]
+fn times_must_agree_with_one_another() {
+    check(
+        "[sample]\ninterval = \"30s\"\npressure_interval = \"31s\"\n[publish]\nperiod = \"20s\"",
+        expect![[
+            r#"f:2: sample.interval: expected at most publish.period, which is "20s", found "30s""#
+        ]],
+    );
+    check(
+        "[publish]\nevery = \"90s\"",
+        expect![[
+            r#"f:2: publish.every: expected a multiple of publish.period, which is "1m", found "90s""#
+        ]],
+    );
+    check(
+        "[publish]\nevery = \"2h\"",
+        expect![[r#"f:2: publish.every: expected a duration from "1s" to "1h", found "2h""#]],
+    );
+    check(
+        "[publish]\nspread = \"11s\"",
+        expect![[
+            r#"f:2: publish.spread: expected at most "10s", a sixth of publish.every, found "11s""#
+        ]],
+    );
+    check(
+        "[publish]\nperiod = \"1s\"\nevery = \"1s\"\nspread = \"167ms\"",
+        expect![[
+            r#"f:4: publish.spread: expected at most "166ms", a sixth of publish.every, found "167ms""#
+        ]],
+    );
+    check(
+        "[publish]\ngrace = \"61s\"",
+        expect![[r#"f:2: publish.grace: expected a duration from "100ms" to "1m", found "61s""#]],
+    );
+    // Nothing is held against a value that was refused itself.
+    check(
+        "[sample]\ninterval = \"2m\"\n[publish]\nperiod = \"x\"\nevery = \"90s\"",
+        expect![[
+            r#"f:4: publish.period: expected 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 seconds or 1, 2, 3, 4 or 5 minutes, found "x""#
+        ]],
+    );
+    accepted("[sample]\ninterval = \"5m\"\npressure_interval = \"5m\"\n[publish]\nperiod = \"5m\"");
+    accepted("[publish]\nevery = \"1h\"\nspread = \"10m\"");
+}
+
+#[test]
+fn shares() {
+    check(
+        "[pressure]\navailable_below = 15\nstall_above = \"5\"",
+        expect![[r#"
+        f:2: pressure.available_below: expected a percentage from "0%" to "100%", found 15; write "15%"
+        f:3: pressure.stall_above: expected a percentage from "0%" to "100%", found "5""#]],
+    );
+    check(
+        "[pressure]\navailable_below = \"101%\"\nstall_above = \"-1%\"",
+        expect![[r#"
+        f:2: pressure.available_below: expected a percentage from "0%" to "100%", found "101%"
+        f:3: pressure.stall_above: expected a percentage from "0%" to "100%", found "-1%""#]],
+    );
+    check(
+        "[pressure]\navailable_below = \"1e1%\"\nstall_above = \"%\"",
+        expect![[r#"
+        f:2: pressure.available_below: expected a percentage from "0%" to "100%", found "1e1%"
+        f:3: pressure.stall_above: expected a percentage from "0%" to "100%", found "%""#]],
+    );
+    let pressure =
+        accepted("[pressure]\navailable_below = \"0%\"\nstall_above = \"2.5%\"").pressure;
+    assert_eq!((pressure.available_below, pressure.stall_above), (0.0, 0.025));
+}
+
+#[test]
+fn metrics() {
+    check(
+        r#"
+[metrics]
+namespace = "AWS/EC2"
+enabled = [
+    "MemoryUsedPercnt",
+    "Disk",
+    "OomKills",
+    "OomKills",
+    3,
+]
+meminfo = ["Slab:", "Slab", "Slab", "OomKills", ""]
+health = "yes"
+statistics = "Set"
+"#,
+        expect![[r#"
+            f:3: metrics.namespace: expected a namespace: 1 to 255 ASCII characters, not beginning with ":" or "AWS/", found "AWS/EC2"
+            f:5: metrics.enabled: expected the name of a metric, found "MemoryUsedPercnt"; did you mean "MemoryUsedPercent"?
+            f:6: metrics.enabled: expected the name of a metric, found "Disk"
+            f:8: metrics.enabled: expected each name once, found "OomKills"
+            f:9: metrics.enabled: expected the name of a metric, found 3
+            f:11: metrics.meminfo: expected the name of a field of /proc/meminfo, without its colon, found "Slab:"
+            f:11: metrics.meminfo: expected each name once, found "Slab"
+            f:11: metrics.meminfo: expected the name of a field of /proc/meminfo, without its colon, found "OomKills"; metrics go into metrics.enabled
+            f:11: metrics.meminfo: expected the name of a field of /proc/meminfo, without its colon, found ""
+            f:12: metrics.health: expected true or false, found "yes"
+            f:13: metrics.statistics: expected "values" or "set", found "Set"; did you mean "set"?"#]],
+    );
+    check(
+        "[metrics]\nenabled = []",
+        expect![
+            "f:2: metrics.enabled: expected at least one metric here or one field in metrics.meminfo, found an empty list"
+        ],
+    );
+    check(
+        "[metrics]\nenabled = \"OomKills\"",
+        expect![[r#"f:2: metrics.enabled: expected a list of metrics, found "OomKills""#]],
+    );
+    let seventeen = (0..17).map(|n| format!("\"F{n}\"")).collect::<Vec<_>>().join(", ");
+    check(
+        &format!("[metrics]\nmeminfo = [{seventeen}]"),
+        expect!["f:2: metrics.meminfo: expected at most 16 fields, found a list; it has 17"],
+    );
+    let metrics = accepted(
+        "[metrics]\nenabled = []\nmeminfo = [\"Slab\", \"Active(file)\"]\nstatistics = \"set\"",
+    )
+    .metrics;
+    let names: Vec<_> = metrics.enabled.iter().map(|metric| &*metric.name).collect();
+    assert_eq!(names, ["Slab", "Active(file)"]);
+    assert_eq!(metrics.statistics, Form::Set);
+}
+
+#[test]
+fn dimension_sets() {
+    check(
+        "[metrics]\ndimensions = []",
+        expect![[
+            r#"f:2: metrics.dimensions: expected a list of dimension sets such as [["InstanceId"]], found an empty list; without a set nothing is published"#
+        ]],
+    );
+    check(
+        "[metrics]\ndimensions = [\"InstanceId\"]",
+        expect![[
+            r#"f:2: metrics.dimensions: expected a list of dimension names, found "InstanceId""#
+        ]],
+    );
+    check(
+        r#"
+[metrics]
+dimensions = [
+    ["InstanceID"],
+    ["Nonsense"],
+    ["InstanceId", "InstanceId?"],
+    ["tag:Name", "Name"],
+    ["InstanceId", "Host"],
+    ["Host", "InstanceId?"],
+    ["tag:"],
+    ["Enviroment"],
+    [7],
+]
+[dimensions]
+Environment = "production"
+Name = "x"
+"#,
+        expect![[r#"
+            f:4: metrics.dimensions: expected a name that cwmem knows, "tag:KEY" or a key of [dimensions], found "InstanceID"; did you mean "InstanceId"?
+            f:5: metrics.dimensions: expected a name that cwmem knows, "tag:KEY" or a key of [dimensions], found "Nonsense"; known are InstanceId, InstanceType, ImageId, AvailabilityZone, AutoScalingGroupName, Region or Host
+            f:6: metrics.dimensions: expected names that differ, found "InstanceId?"; the set has a dimension InstanceId already
+            f:7: metrics.dimensions: expected names that differ, found "Name"; the set has a dimension Name already
+            f:9: metrics.dimensions: expected sets that differ, found a list; {Host, InstanceId?} publishes the same series as {InstanceId, Host}
+            f:10: metrics.dimensions: expected a tag's key, which must have 1 to 255 characters, has 0, found "tag:"
+            f:11: metrics.dimensions: expected a name that cwmem knows, "tag:KEY" or a key of [dimensions], found "Enviroment"; did you mean "Environment"?
+            f:12: metrics.dimensions: expected the name of a dimension, as a string, found 7"#]],
+    );
+}
+
+#[test]
+fn static_pairs() {
+    check(
+        r#"
+[dimensions]
+Host = "me"
+"tag:x" = "y"
+"x?" = "y"
+":x" = "y"
+Empty = ""
+Number = 3
+Team = "grün"
+Sub = { a = 1 }
+Unused = "z"
+"#,
+        expect![[r#"
+            f:3: dimensions.Host: expected a name of your own ([identity] gives Host a fixed value), found the name "Host"
+            f:4: dimensions."tag:x": expected a name that doesn't begin with "tag:" or end with "?", found the name "tag:x"
+            f:5: dimensions."x?": expected a name that doesn't begin with "tag:" or end with "?", found the name "x?"
+            f:6: dimensions.":x": expected the name of a dimension, which must not begin with ':', found the name ":x"
+            f:7: dimensions.Empty: expected the value of a dimension, which must have 1 to 1024 characters, has 0, found ""
+            f:8: dimensions.Number: expected the value of a dimension, as a string, found 3
+            f:9: dimensions.Team: expected the value of a dimension, which must be ASCII without control characters, found "grün"
+            f:10: dimensions.Sub: expected the value of a dimension, as a string, found a table
+            f:11: dimensions.Unused: no set of metrics.dimensions uses it: add it to a set or remove it"#]],
+    );
+}
+
+#[test]
+fn sets_keep_the_order_of_the_file() {
+    let config = accepted(
+        r#"
+[metrics]
+dimensions = [[], ["InstanceId"], ["Team", "tag:Name?", "AutoScalingGroupName?", "Area"]]
+[dimensions]
+Team = "memory"
+Area = "51"
+"#,
+    );
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(config.dimensions, [pair("Team", "memory"), pair("Area", "51")]);
+    let sets = config.metrics.dimensions.unwrap();
+    let sets: Vec<_> = sets.iter().map(DimensionSet::to_string).collect();
+    assert_eq!(sets, ["{}", "{InstanceId}", "{Team, tag:Name?, AutoScalingGroupName?, Area}"]);
+}
+
+#[test]
+fn dimension_sets_have_at_most_30_names() {
+    let set = |count| {
+        let names: Vec<_> = (0..count).map(|n| format!("\"tag:T{n}\"")).collect();
+        format!("metrics.dimensions = [[{}]]", names.join(", "))
+    };
+    let sets = accepted(&set(30)).metrics.dimensions.unwrap();
+    assert_eq!(sets[0].0[29].name, DimensionName::Tag("T29".into()));
+    check(
+        &set(31),
+        expect!["f:1: metrics.dimensions: expected at most 30 names, found a list; it has 31"],
+    );
+}
+
+#[test]
+fn cloudwatch() {
+    check(
+        r#"
+[cloudwatch]
+region = "Frankfurt"
+endpoint_url = "monitoring.eu-central-1.amazonaws.com"
+profile = ""
+assume_role = "role/x"
+proxy = "proxy:3128"
+ca_bundle = ""
+"#,
+        expect![[r#"
+            f:3: cloudwatch.region: expected the name of an AWS region such as "eu-central-1", found "Frankfurt"
+            f:4: cloudwatch.endpoint_url: expected a URL such as "https://monitoring.eu-central-1.amazonaws.com", found "monitoring.eu-central-1.amazonaws.com"
+            f:5: cloudwatch.profile: expected the name of a profile, found ""
+            f:6: cloudwatch.assume_role: expected the ARN of a role such as "arn:aws:iam::123456789012:role/name", found "role/x"
+            f:7: cloudwatch.proxy: expected a URL such as "http://[user:password@]host:port" without a path, found something else (not shown: it may hold a password)
+            f:8: cloudwatch.ca_bundle: expected a path, found """#]],
+    );
+    check(
+        "[cloudwatch]\nregion = \"eu-central-1a\"\nendpoint_url = \"https://u:secret@h\"",
+        expect![[r#"
+            f:2: cloudwatch.region: expected the name of an AWS region such as "eu-central-1", found "eu-central-1a"
+            f:3: cloudwatch.endpoint_url: expected a URL such as "https://monitoring.eu-central-1.amazonaws.com", found "https://***@h""#]],
+    );
+    check(
+        "[cloudwatch]\nproxy = \"http://user:secret@host/path\"",
+        expect![[
+            r#"f:2: cloudwatch.proxy: expected a URL such as "http://[user:password@]host:port" without a path, found something else (not shown: it may hold a password)"#
+        ]],
+    );
+    check(
+        "[cloudwatch]\nproxi = \"http://user:secret@host/path\"",
+        expect!["f:2: cloudwatch.proxi: unknown key; did you mean cloudwatch.proxy?"],
+    );
+    for region in ["eu-central-1", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1"] {
+        let config = accepted(&format!("cloudwatch.region = \"{region}\""));
+        assert_eq!(config.cloudwatch.region.as_deref(), Some(region));
+    }
+    for region in ["", "eu", "eu-1", "eu--1", "EU-central-1", "eu-central-", "eu-central-123"] {
+        assert!(parse_str("f", &format!("cloudwatch.region = \"{region}\"")).is_err(), "{region}");
+    }
+}
+
+#[test]
+fn identity() {
+    check(
+        "[identity]\ninstance_id = \"i-1\"\nec2 = false",
+        expect![[
+            r#"f:2: identity.instance_id: expected no instance id, because identity.ec2 is false, found "i-1""#
+        ]],
+    );
+    check(
+        "[identity]\ninstance_id = \"\"\nhost = 1\nec2 = \"yes\"\nimds = 1",
+        expect![[r#"
+        f:2: identity.instance_id: expected the value of a dimension, which must have 1 to 1024 characters, has 0, found ""
+        f:3: identity.host: expected the value of a dimension, as a string, found 1
+        f:4: identity.ec2: expected "auto", true or false, found "yes"
+        f:5: identity.imds: expected true or false, found 1"#]],
+    );
+    let config = accepted("[identity]\ninstance_id = \"i-1\"\nec2 = true\nimds = false");
+    assert_eq!(config.identity.ec2, OnEc2::Yes);
+    assert!(!config.identity.imds);
+}
+
+#[test]
+fn spool_and_log() {
+    check(
+        "[spool]\nmax_requests_per_second = 0\n[log]\nlevel = \"warning\"\nformat = 1",
+        expect![[r#"
+            f:2: spool.max_requests_per_second: expected a whole number from 1 to 100, found 0
+            f:4: log.level: expected "error", "warn", "info" or "debug", found "warning"; did you mean "warn"?
+            f:5: log.format: expected "text" or "json", found 1"#]],
+    );
+    check(
+        "[spool]\nmax_requests_per_second = 99999999999999999999999",
+        expect![
+            "f:2: spool.max_requests_per_second: expected a whole number from 1 to 100, found 99999999999999999999999"
+        ],
+    );
+    assert_eq!(accepted("spool.max_requests_per_second = 0x10").spool.max_requests_per_second, 16);
+    assert_eq!("debug".parse(), Ok(Level::Debug));
+    expect![[r#"expected error, warn, info or debug, found "loud""#]]
+        .assert_eq(&"loud".parse::<Level>().unwrap_err().to_string());
+}
+
+#[test]
+fn sections_are_tables() {
+    check(
+        "sample = 3\nmetrics = []\n[[log]]\nlevel = \"info\"",
+        expect![[r#"
+        f:1: sample: expected a section [sample], found 3
+        f:2: metrics: expected a section [metrics], found an empty list
+        f:3: log: expected a section [log], found a list"#]],
+    );
+    check(
+        "[sample.interval]\nx = 1",
+        expect![[
+            r#"f:1: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found a table"#
+        ]],
+    );
+    accepted("sample = { interval = \"2s\" }\nlog.level = \"warn\"");
+}
+
+#[test]
+fn syntax_errors_are_all_named_and_hide_guesses() {
+    check(
+        r#"[sample]
+interval = 1s
+proc_root = "/proc
+[metrics
+namespace = "x"
+health = treu
+[sample]
+sys_root = "/a"
+sys_root = "/b"
+x.y.z
+[log]
+level = "loud"
+"#,
+        expect![[r#"
+            f:2: not TOML: string values must be quoted, expected literal string
+            f:3: not TOML: invalid basic string, expected `"`
+            f:4: not TOML: unclosed table, expected `]`
+            f:7: not TOML: "sample" is set twice
+            f:9: not TOML: "sys_root" is set twice
+            f:10: not TOML: key with no value, expected `=`
+            f:12: log.level: expected "error", "warn", "info" or "debug", found "loud""#]],
+    );
+    check("\"", expect!["f:1: not TOML: key with no value, expected `=`"]);
+    check(
+        "x = \"\"\"\n\n",
+        expect![[
+            r#"f:2: not TOML: invalid multi-line basic string, expected `"`, in what begins in line 1"#
+        ]],
+    );
+    check(
+        "[sample]\ninterval = \"1s\"\u{0}",
+        expect!["f:2: not TOML: unexpected key or value, expected newline, `#`"],
+    );
+    check("\u{feff}[sample]\r\ninterval = \"1s\"\r\n", expect!["accepted"]);
+}
+
+#[test]
+fn what_a_damaged_file_may_have_said_is_not_held_against_it() {
+    check(
+        "[metrics]\ndimensions = [[\"Team\"]]\n[dimensions]\nTeam = \n",
+        expect!["f:4: not TOML: string values must be quoted, expected literal string"],
+    );
+    check(
+        "[metrics]\ndimensions = [[\"Team\"]\n[dimensions]\nTeam = \"x\"\n",
+        expect![
+            "f:3: not TOML: missing comma between array elements, expected `,`, in what begins in line 2"
+        ],
+    );
+}
+
+#[test]
+fn debug_output_has_no_password() {
+    let config = accepted("[cloudwatch]\nproxy = \"http://user:hunter2@host:3128\"");
+    assert_eq!(config.cloudwatch.proxy.as_deref(), Some("http://user:hunter2@host:3128"));
+    assert!(format!("{config:?}").contains("http://***@host:3128"));
+    assert!(!format!("{config:#?}").contains("hunter2"));
+}
+
+/// The shipped file with all its keys uncommented, one of them a proxy with a password.
+fn full() -> String {
+    let text = include_str!("../../config/cwmem.toml").lines().map(|line| {
+        let rest = line.strip_prefix("## ").or_else(|| line.strip_prefix('#')).unwrap_or(line);
+        if rest.starts_with("proxy = ") {
+            return "proxy = \"http://user:hunter2@host\"".to_owned();
+        }
+        if line.starts_with("# ") { line.to_owned() } else { rest.to_owned() }
+    });
+    text.skip_while(|line| !line.starts_with('[')).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_full_file_is_accepted() {
+    accepted(&full());
+}
+
+/// A text loads, or every problem it has names a line; nothing shows the password.
+fn loads_or_explains(text: &str) {
+    let found = parse_str("f", text);
+    let shown = format!("{found:?}");
+    // Unless the damage tore it out of its URL, so that it is a word like any other.
+    if text.contains(":hunter2@") {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    if let Err(problems) = found {
+        assert!(!problems.is_empty());
+        let lines = text.lines().count() + 1;
+        for problem in problems.iter() {
+            assert!((1..=lines).contains(&problem.place.line.unwrap()), "{problem}");
+        }
+        assert_eq!(problems.to_string().lines().count(), problems.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_text_loads_or_explains(text in ".{0,400}") {
+        loads_or_explains(&text);
+    }
+
+    #[test]
+    fn any_toml_like_text_loads_or_explains(
+        lines in proptest::collection::vec(
+            "(\\[\\[?[a-z.]{0,8}\\]?\\]?|(sample|interval|dimensions|log)[.a-z\"]{0,4} ?=? ?[\"'\\[\\]{}0-9a-z,.#-]{0,12})",
+            0..20,
+        )
+    ) {
+        loads_or_explains(&lines.join("\n"));
+    }
+
+    #[test]
+    fn any_damaged_copy_of_the_full_file_loads_or_explains(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), 0usize..40, ".{0,3}"), 1..4)
+    ) {
+        let mut text: Vec<char> = full().chars().collect();
+        for (place, length, new) in damage {
+            let start = place.index(text.len());
+            let end = (start + length).min(text.len());
+            text.splice(start..end, new.chars());
+        }
+        loads_or_explains(&text.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn any_swap_of_lines_loads_or_explains(
+        swaps in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6)
+    ) {
+        let full = full();
+        let mut lines: Vec<&str> = full.lines().collect();
+        for (one, other) in swaps {
+            let (one, other) = (one.index(lines.len()), other.index(lines.len()));
+            lines[one] = lines[other];
+        }
+        loads_or_explains(&lines.join("\n"));
+    }
+
+    #[test]
+    fn any_value_of_any_kind_loads_or_explains(
+        key in prop::sample::select(vec!["sample.interval", "publish.every", "pressure.stall_above",
+            "cloudwatch.proxy", "cloudwatch.endpoint_url", "cloudwatch.region", "log.level",
+            "metrics.dimensions", "metrics.enabled", "dimensions.x", "identity.ec2"]),
+        value in prop_oneof![
+            "\"[0-9]{1,20}(\\.[0-9]{1,9})?(ns|us|ms|s|m|h|d|w|y|%)?([0-9]{1,6}(ms|s|m))?\"",
+            "\"https?://[a-z:@/\\[\\]0-9.]{0,12}\"",
+            "-?[0-9]{1,25}(\\.[0-9]{1,3})?",
+            "\\[(\\[?(\"[A-Za-z:?]{0,8}\",?)*\\]?,?)*\\]",
+            "(true|false|nan|inf|1979-05-27)",
+        ],
+    ) {
+        loads_or_explains(&format!("{key} = {value}"));
+    }
+}
