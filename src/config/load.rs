@@ -8,7 +8,6 @@ use crate::config::{Config, Level, schema};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,7 +85,7 @@ fn fragments(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let name = entry?.file_name();
-        let hidden = name.as_bytes().starts_with(b".");
+        let hidden = name.as_encoded_bytes().starts_with(b".");
         if !hidden && Path::new(&name).extension() == Some(OsStr::new("toml")) {
             files.push(directory.join(name));
         }
@@ -117,7 +116,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 <= MAX_FILE {
         true => Ok(bytes),
-        false => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB")),
+        false => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 256 KiB")),
     }
 }
 
@@ -132,7 +131,7 @@ fn unreadable(error: &io::Error) -> Fault {
 /// Where `--config` and CWMEM_CONFIG say nothing.
 pub const DEFAULT_PATH: &str = "/etc/cwmem/cwmem.toml";
 const DIRECTORY: &str = "conf.d";
-const MAX_FILE: u64 = 1024 * 1024;
+const MAX_FILE: u64 = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -243,7 +242,7 @@ mod tests {
                 /etc/cwmem/conf.d/a.toml:1: not TOML: unclosed table, expected `]`
                 /etc/cwmem/conf.d/b.toml:3: not TOML: expected UTF-8 text, found the byte 0xff
                 /etc/cwmem/conf.d/c.toml: cannot be read: Is a directory (os error 21)
-                /etc/cwmem/conf.d/d.toml: cannot be read: it is larger than 1 MiB
+                /etc/cwmem/conf.d/d.toml: cannot be read: it is larger than 256 KiB
                 /etc/cwmem/conf.d/e.toml:2: log.levle: unknown key; did you mean log.level?
                 /etc/cwmem/cwmem.toml:2: sample.interval: expected a multiple of 100ms from "100ms" to "5m", found 1; write "1s""#]],
         );

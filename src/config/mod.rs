@@ -9,10 +9,12 @@ mod reader;
 mod redact;
 mod schema;
 mod sets;
-#[cfg(test)]
-mod tests;
+mod syntax;
 mod tree;
 mod url;
+
+#[cfg(test)]
+mod tests;
 
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
 pub use problem::{Fault, Place, Problem, Problems};

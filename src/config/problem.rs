@@ -1,6 +1,5 @@
 //! What is wrong with a configuration: all of it, each with its place.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,21 +65,11 @@ impl Problems {
         self.iter().all(|problem| !problem.fault.is_of_reading())
     }
 
-    /// In the order of the files, each problem once, and nothing but the syntax about a line that
-    /// isn't TOML: what the parser made of the rest of it is a guess.
+    /// In the order of the files and their lines, each problem once.
     pub(super) fn sorted(mut self) -> Problems {
-        let damaged: BTreeSet<Place> = self
-            .iter()
-            .filter(|problem| problem.fault.is_of_reading())
-            .map(|problem| problem.place.clone())
-            .collect();
-        self.0.retain(|problem| problem.fault.is_of_reading() || !damaged.contains(&problem.place));
         // Stable: the problems of one line stay in the line's order.
         self.0.sort_by(|one, other| one.place.cmp(&other.place));
-        self.0.dedup_by(|next, previous| {
-            let both_syntax = next.fault.is_of_reading() && previous.fault.is_of_reading();
-            next == previous || (both_syntax && next.place == previous.place)
-        });
+        self.0.dedup();
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::problem::{Fault, Place, Problems};
 use crate::config::redact::redacted;
-use std::borrow::Cow;
+use crate::config::syntax::{self, Lines};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,21 +30,11 @@ pub enum Value {
     Table(Table),
 }
 
-/// Parses all of `text` that can be parsed; every error of syntax becomes a problem.
+/// Parses what is sound in `text`; every error of syntax becomes a problem.
 pub fn parse(file: &Arc<Path>, text: &str, problems: &mut Problems) -> Table {
     let lines = Lines::new(file, text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let span = error.span().unwrap_or(text.len()..text.len());
-        // The parser doesn't say which key.
-        let what = match text.get(span.clone()) {
-            Some(key) if error.message() == "duplicate key" => {
-                Cow::Owned(format!("{} is set twice", shown(key)))
-            }
-            _ => Cow::Borrowed(error.message()),
-        };
-        problems.push(lines.place(span.start), None, Fault::Syntax(what.into_owned()));
-    }
+    let text = syntax::sound(text, &lines, problems);
+    let (document, _) = DeTable::parse_recoverable(&text);
     table(document.into_inner(), &lines)
 }
 
@@ -132,12 +122,10 @@ fn short(text: &str) -> String {
 
 fn table(table: DeTable<'_>, lines: &Lines<'_>) -> Table {
     let mut entries: Vec<_> = table.into_iter().collect();
-    // What begins on another line than its key is a guess at a header without its bracket.
-    entries.retain(|(key, value)| lines.place(key.span().start) == lines.place(value.span().start));
     // The parser's tables are in alphabetical order.
     entries.sort_by_key(|(key, _)| key.span().start);
     let entries = entries.into_iter().map(|(key, value)| {
-        let place = lines.place(key.span().start);
+        let place = lines.place_of(key.span().start);
         (key.into_inner().into_owned(), node(place, value, lines))
     });
     Table(entries.collect())
@@ -155,7 +143,7 @@ fn node(place: Place, value: Spanned<DeValue<'_>>, lines: &Lines<'_>) -> Node {
         DeValue::Datetime(datetime) => Value::Datetime(datetime.to_string()),
         DeValue::Array(array) => {
             let elements = array.into_iter().map(|element| {
-                let place = lines.place(element.span().start);
+                let place = lines.place_of(element.span().start);
                 node(place, element, lines)
             });
             Value::List(elements.collect())
@@ -163,26 +151,6 @@ fn node(place: Place, value: Spanned<DeValue<'_>>, lines: &Lines<'_>) -> Node {
         DeValue::Table(inner) => Value::Table(table(inner, lines)),
     };
     Node { place, value }
-}
-
-/// Turns positions in a text into lines.
-struct Lines<'a> {
-    file: &'a Arc<Path>,
-    /// Where each line starts.
-    starts: Vec<usize>,
-}
-
-impl Lines<'_> {
-    fn new<'a>(file: &'a Arc<Path>, text: &str) -> Lines<'a> {
-        let after_breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
-        let starts = std::iter::once(0).chain(after_breaks).collect();
-        Lines { file, starts }
-    }
-
-    fn place(&self, position: usize) -> Place {
-        let line = self.starts.partition_point(|start| *start <= position);
-        Place { file: Arc::clone(self.file), line: Some(line) }
-    }
 }
 
 /// In characters.
