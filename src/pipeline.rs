@@ -98,25 +98,23 @@ where
         loop {
             let signal = tokio::select! {
                 signal = signals.recv() => signal,
-                () = self.discover() => None,
+                never = self.discover() => match never {},
             };
             match signal {
                 Some(Signal::Reload) => self.reload().await,
                 Some(Signal::Stop) => self.stop(),
-                None => {
-                    // Everything is known: only signals are left to follow.
-                    match signals.recv().await {
-                        Some(Signal::Reload) => self.reload().await,
-                        Some(Signal::Stop) => self.stop(),
-                        None => std::future::pending().await,
-                    }
-                }
+                // Nobody is left to say anything.
+                None => std::future::pending().await,
             }
         }
     }
 
-    /// Ends once everything that the configuration needs is known.
-    async fn discover(&self) {
+    /// Finds out what the configuration needs of the host; then there is nothing more to do until
+    /// the next configuration.
+    async fn discover(&self) -> Never {
+        if self.stop.is_none() {
+            return std::future::pending().await;
+        }
         let identity = self.identity.borrow().clone();
         let wanted = wanted(&identity, &self.config);
         let World { imds, clock, random, .. } = &self.world;
@@ -124,6 +122,7 @@ where
             self.identity.send_replace(identity.clone());
         };
         discover(identity, wanted, imds.clone(), clock.clone(), random.clone(), publish).await;
+        std::future::pending().await
     }
 
     fn stop(&mut self) {

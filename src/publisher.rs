@@ -1,7 +1,7 @@
 //! The publisher: gives closed parts their dimensions, keeps them, and sends them as the delivery
 //! policy decides. It alone owns the spool and the sink.
 
-use crate::batch::{Batch, batches};
+use crate::batch::{Batch, MAX_DATUMS, batches};
 use crate::clock::{Boottime, Clock, Timestamp};
 use crate::datum::{Datum, Resolution};
 use crate::delivery::{Age, Change, Delivery, Step};
@@ -373,13 +373,16 @@ impl<S: Sink> Publisher<S> {
         notify::status(&text);
     }
 
-    /// The last words: the newest first, then the rest, oldest first, until one fails or the
-    /// deadline comes.
+    /// The last words: all in one request where it holds them, else the newest first, then the
+    /// rest, oldest first, until one fails or the deadline comes.
     async fn finish(mut self) -> Summary {
         self.complete();
         let now = self.clock.now().boot;
         self.spool.hurry(now);
-        let mut entries = self.spool.take_newest(now, |_| true);
+        let mut entries = match self.spool.datums() {
+            0..=MAX_DATUMS => self.spool.take_oldest(now, |_| true),
+            _ => self.spool.take_newest(now, |_| true),
+        };
         while !entries.is_empty() {
             if self.send(entries).await == Sent::Failed {
                 break;
