@@ -25,4 +25,6 @@ pub mod batch;
 
 pub mod config;
 
+pub mod identity;
+
 pub mod sink;
