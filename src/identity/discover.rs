@@ -127,7 +127,7 @@ async fn ask_document(
 async fn ask_tags(imds: &mut Imds, needs: &Needs, identity: &mut Identity) -> Result<(), Failure> {
     if let Some(keys) = imds.tag_keys().await? {
         for key in &needs.tags {
-            let value = if keys.contains(key) { imds.tag(key).await? } else { None };
+            let value = if keys.contains(key) { Some(imds.tag(key).await?) } else { None };
             identity.learn_tag(key, value.as_deref());
         }
         return Ok(());
@@ -160,3 +160,25 @@ fn say(news: Vec<News>) {
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn pauses_grow_to_five_minutes() {
+        let longest = |round| pause(round, 1.0).as_secs();
+        assert_eq!([0, 1, 2, 8, 9, 40, u32::MAX].map(longest), [1, 2, 4, 256, 300, 300, 300]);
+    }
+
+    proptest! {
+        /// Full jitter: anywhere between nothing and the ceiling.
+        #[test]
+        fn pauses_are_spread(round: u32, fraction in 0.0..1.0f64) {
+            let ceiling = pause(round, 1.0);
+            prop_assert!(pause(round, fraction) <= ceiling);
+            prop_assert!(pause(round, fraction) >= ceiling.mul_f64(fraction * 0.999));
+        }
+    }
+}

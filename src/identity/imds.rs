@@ -3,14 +3,16 @@
 //! It is never asked through a proxy, and no answer may be long. Trying again is the caller's.
 
 use crate::identity::document::{self, Document};
-use aws_config::imds::client::error::ImdsError;
+use aws_config::imds::client::error::{ImdsError, TokenError};
 use aws_config::imds::client::{Client, SensitiveString};
 use aws_config::provider_config::ProviderConfig;
+use aws_smithy_async::future::timeout::TimedOutError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
@@ -83,24 +85,25 @@ impl Imds {
 
     /// The keys of the instance's tags; `None` where tags in metadata are off.
     pub async fn tag_keys(&mut self) -> Result<Option<Vec<String>>, Failure> {
-        let Some(text) = self.get(TAGS).await? else { return Ok(None) };
-        let keys = document::tag_keys(&text).map_err(|reason| foreign(TAGS, reason))?;
-        // An empty list is also what the service gives while tags are off; the folder above it is
-        // there only while they are on.
-        if keys.is_empty() && self.get(TAGS_FOLDER).await?.is_none() {
-            return Ok(None);
+        let keys = self.listed_keys().await?;
+        if keys.as_ref().is_none_or(|keys| !keys.is_empty()) {
+            return Ok(keys);
         }
-        Ok(Some(keys))
+        // An empty list is also what the service gives while tags are off; the folder above it is
+        // there only while they are on, and they may have been turned on just now.
+        match self.get(TAGS_FOLDER).await? {
+            Some(_) => self.listed_keys().await,
+            None => Ok(None),
+        }
     }
 
     /// The value of the tag under `key`, which must be one of `tag_keys`.
-    pub async fn tag(&mut self, key: &str) -> Result<Option<String>, Failure> {
+    pub async fn tag(&mut self, key: &str) -> Result<String, Failure> {
         let path = format!("{TAGS}/{key}");
         match self.get(&path).await? {
-            Some(text) => {
-                document::tag_value(&text).map(Some).map_err(|reason| foreign(&path, reason))
-            }
-            None => Ok(None),
+            Some(text) => document::tag_value(&text).map_err(|reason| foreign(&path, reason)),
+            // It was removed just now, or tags were turned off: which, the next round tells.
+            None => Err(Failure::Status { path, status: 404 }),
         }
     }
 
@@ -112,6 +115,11 @@ impl Imds {
             }
             None => Ok(false),
         }
+    }
+
+    async fn listed_keys(&mut self) -> Result<Option<Vec<String>>, Failure> {
+        let keys = self.get(TAGS).await?.map(|text| document::tag_keys(&text)).transpose();
+        keys.map_err(|reason| foreign(TAGS, reason))
     }
 
     /// `None` is HTTP 404. Of several endpoints' failures the one that says most is told.
@@ -161,21 +169,28 @@ fn answer(
             404 => Ok(None),
             status => Err(Failure::Status { path: path.to_owned(), status }),
         },
-        Err(ImdsError::FailedToLoadToken(error)) => {
-            let silent = error.is_dispatch_failure();
-            let cause = cause(&ImdsError::FailedToLoadToken(error));
-            // The attempt's own time-out isn't a dispatch failure.
-            let silent = silent || cause.contains("timeout");
-            Err(if silent { Failure::NoAnswer(cause) } else { Failure::NoToken(cause) })
-        }
-        Err(error) => Err(Failure::NoAnswer(cause(&error))),
+        Err(error) => Err(match refusal(&error) {
+            Some(reason) => Failure::NoToken(reason),
+            None => Failure::NoAnswer(cause(&error)),
+        }),
     }
 }
 
-/// The last of a chain of errors: the SDK's own ones only say that there is another.
+/// What the service answered instead of a token, if it answered.
+fn refusal(error: &ImdsError) -> Option<String> {
+    match error.source()?.downcast_ref::<SdkError<TokenError, HttpResponse>>()? {
+        SdkError::ServiceError(refusal) => {
+            Some(format!("HTTP {} ({})", refusal.raw().status(), refusal.err()))
+        }
+        _ => None,
+    }
+}
+
+/// The innermost of a chain of errors: the SDK's own ones only say that there is another, but the
+/// one round a time-out says which it was.
 fn cause(error: &dyn Error) -> String {
     let mut cause = error;
-    while let Some(source) = cause.source() {
+    while let Some(source) = cause.source().filter(|source| !source.is::<TimedOutError>()) {
         cause = source;
     }
     cause.to_string()

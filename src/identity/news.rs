@@ -16,17 +16,17 @@ pub enum News {
 /// What there is to say at the start.
 pub fn first(identity: &Identity, sets: &[DimensionSet]) -> Vec<News> {
     let mut news = Vec::new();
-    if !identity.is_on_ec2() {
-        let sets: Vec<_> = sets.iter().map(DimensionSet::to_string).collect();
-        news.push(News::Good(format!(
-            "this host isn't on EC2; metrics are published under {}",
-            sets.join(" and ")
-        )));
+    let described = describe(identity, sets);
+    let complete = |described: &Described| matches!(described.resolution, Resolution::Complete(_));
+    let published = list(&described, complete);
+    if !identity.is_on_ec2() && !published.is_empty() {
+        let text = format!("this host isn't on EC2; metrics are published under {published}");
+        news.push(News::Good(text));
     }
     for (name, reason) in &identity.refused {
         news.push(News::Missing(format!("{name} is left out: {reason}")));
     }
-    news.extend(describe(identity, sets).iter().filter_map(never));
+    news.extend(described.iter().filter_map(never));
     news
 }
 
@@ -48,8 +48,9 @@ pub fn between(before: &Identity, after: &Identity, sets: &[DimensionSet]) -> Ve
         news.extend(tags_off(&now));
     }
     let waits = |described: &[Described]| described.iter().any(is_waiting);
-    if waits(&earlier) && !waits(&now) {
-        news.push(News::Good(format!("identity is complete:{}", names(&now))));
+    let names = names(&now);
+    if waits(&earlier) && !waits(&now) && !names.is_empty() {
+        news.push(News::Good(format!("identity is complete:{names}")));
     }
     news
 }
@@ -58,20 +59,13 @@ fn metadata(before: &Identity, after: &Identity, sets: &[DimensionSet]) -> Optio
     match (&before.metadata, &after.metadata) {
         (Metadata::Fails(before), Metadata::Fails(after)) if before.is_like(after) => None,
         (_, Metadata::Fails(failure)) => {
-            let described = describe(after, sets);
-            let waiting: Vec<_> = described
-                .iter()
-                .filter(|set| is_waiting(set))
-                .map(|set| set.set.to_string())
-                .collect();
-            let meaning = match waiting.len() {
-                0 => "all sets are published nevertheless".to_owned(),
-                _ => format!(
-                    "{} waits; memory is sampled and the rest is published",
-                    waiting.join(", ")
-                ),
+            let waiting = list(&describe(after, sets), is_waiting);
+            let meaning = match waiting.as_str() {
+                "" => "no dimension set waits for it".to_owned(),
+                _ => format!("{waiting} waits; memory is sampled and the rest is published"),
             };
-            Some(News::Missing(format!("{failure}; {meaning}; it is asked again and again")))
+            let remedy = "asked again until it answers (`cwmem check` says what to do)";
+            Some(News::Missing(format!("{failure}; {meaning}; {remedy}")))
         }
         (Metadata::Fails(_), Metadata::Answers) => {
             Some(News::Good("instance metadata answers".to_owned()))
@@ -109,6 +103,12 @@ fn never(described: &Described) -> Option<News> {
     }
 }
 
+/// The sets that are `such`, for a sentence.
+fn list(described: &[Described], such: impl Fn(&Described) -> bool) -> String {
+    let sets = described.iter().filter(|described| such(described));
+    sets.map(|described| described.set.to_string()).collect::<Vec<_>>().join(" and ")
+}
+
 fn is_waiting(described: &Described) -> bool {
     matches!(described.resolution, Resolution::Waiting(_))
 }
@@ -127,4 +127,115 @@ fn names(described: &[Described]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::fixture::{Given, laptop, nitro, set, xen};
+    use crate::identity::imds::Failure;
+    use expect_test::{Expect, expect};
+
+    fn check(news: Vec<News>, expected: Expect) {
+        let lines = news.into_iter().map(|news| match news {
+            News::Missing(text) => format!("WARN {text}\n"),
+            News::Good(text) => format!("INFO {text}\n"),
+        });
+        expected.assert_eq(&lines.collect::<String>());
+    }
+
+    fn refused() -> Metadata {
+        Metadata::Fails(Failure::NoAnswer("Connection refused".to_owned()))
+    }
+
+    #[test]
+    fn a_start_on_ec2_is_worth_nothing() {
+        let sets = [set("InstanceId"), set("ImageId")];
+        check(first(&Given::default().on(&nitro()), &sets), expect![[""]]);
+    }
+
+    #[test]
+    fn a_start_elsewhere() {
+        let sets = [set("Host"), set("InstanceId ImageId"), set("Host Region?"), set("tag:Role?")];
+        let mut local = laptop();
+        local.region = None;
+        check(
+            first(&Given::default().on(&local), &sets),
+            expect![[r#"
+                INFO this host isn't on EC2; metrics are published under {Host}
+                WARN nothing is published under {InstanceId, ImageId}: InstanceId: this host isn't on EC2 (if it is, set identity.ec2 = true), or set identity.instance_id; ImageId: this host isn't on EC2 (if it is, set identity.ec2 = true), or set identity.image_id
+                INFO {Host, Region?} is published once: it comes to the same as an earlier set
+                WARN nothing is published under {tag:Role?}: this host has none of its optional names
+            "#]],
+        );
+        local.node_name = "büro".to_owned();
+        check(
+            first(&Given::default().on(&local), &sets[..1]),
+            expect![[r#"
+                WARN Host is left out: its value "büro" cannot be a dimension's: must be ASCII without control characters
+                WARN nothing is published under {Host}: Host: its value "büro" cannot be a dimension's: must be ASCII without control characters, or set identity.host
+            "#]],
+        );
+    }
+
+    #[test]
+    fn trouble_is_told_when_it_changes() {
+        let sets = [set("InstanceId"), set("Host")];
+        let start = Given::default().on(&xen());
+        let mut failing = start.clone();
+        failing.note(refused());
+        check(
+            between(&start, &failing, &sets),
+            expect![[r#"
+                WARN no answer from instance metadata: Connection refused; {InstanceId} waits; memory is sampled and the rest is published; asked again until it answers (`cwmem check` says what to do)
+            "#]],
+        );
+        check(between(&failing, &failing.clone(), &sets), expect![[""]]);
+        let mut other = failing.clone();
+        other.note(Metadata::Fails(Failure::NoToken("HTTP 403".to_owned())));
+        check(
+            between(&failing, &other, &sets[1..]),
+            expect![[r#"
+                WARN instance metadata gives no token: HTTP 403; no dimension set waits for it; asked again until it answers (`cwmem check` says what to do)
+            "#]],
+        );
+        let mut answering = other.clone();
+        answering.note(Metadata::Answers);
+        answering.learn_document(&crate::identity::fixture::document());
+        check(
+            between(&other, &answering, &sets),
+            expect![[r#"
+            INFO instance metadata answers
+            INFO identity is complete: InstanceId=i-0aaaaaaaaaaaaaaa0 Host=ip-10-0-0-10
+        "#]],
+        );
+    }
+
+    #[test]
+    fn tags_that_are_off_are_told_where_a_set_waits_for_one() {
+        let start = Given::default().on(&nitro());
+        let mut off = start.clone();
+        off.learn_tags_off(true);
+        check(
+            between(&start, &off, &[set("InstanceId"), set("Host tag:Role?")]),
+            expect![[r#"
+            WARN {Host, tag:Role?} waits: tag:Role: instance tags in metadata are off; turn them on: `aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --instance-metadata-tags enabled`, or use a fixed pair of [dimensions]
+        "#]],
+        );
+        check(between(&start, &off, &[set("InstanceId")]), expect![[""]]);
+        check(
+            between(&start, &off, &[set("AutoScalingGroupName")]),
+            expect![[r#"
+            WARN {AutoScalingGroupName} waits: AutoScalingGroupName: instance tags in metadata are off (the instance is in an Auto Scaling group); turn them on: `aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --instance-metadata-tags enabled`, or set identity.auto_scaling_group
+        "#]],
+        );
+        let mut none = off.clone();
+        none.learn_no_group();
+        check(
+            between(&off, &none, &[set("AutoScalingGroupName")]),
+            expect![[r#"
+                WARN nothing is published under {AutoScalingGroupName}: AutoScalingGroupName: this instance is in no Auto Scaling group; make it optional (`AutoScalingGroupName?`)
+            "#]],
+        );
+    }
 }

@@ -100,3 +100,95 @@ fn modify(identity: &Identity, options: &str) -> String {
     let id = identity.known(&DimensionName::InstanceId).unwrap_or("INSTANCE_ID");
     format!("aws ec2 modify-instance-metadata-options --instance-id {id} {options}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::fixture::{Given, laptop, nitro, set, xen};
+    use crate::identity::imds::Failure;
+    use expect_test::{Expect, expect};
+
+    fn check(identity: &Identity, names: &str, expected: Expect) {
+        let described = describe(identity, &[set(names)]).remove(0);
+        expected.assert_eq(&described.remedies.join("\n"));
+    }
+
+    #[test]
+    fn nothing_is_missing() {
+        check(&Given::default().on(&nitro()), "InstanceId Host Environment", expect![[""]]);
+    }
+
+    #[test]
+    fn imds_is_out_of_reach() {
+        let mut identity = Given::default().on(&xen());
+        check(
+            &identity,
+            "InstanceId",
+            expect!["InstanceId: instance metadata hasn't been asked yet"],
+        );
+        identity.note(Metadata::Fails(Failure::NoAnswer("Connection refused".to_owned())));
+        check(
+            &identity,
+            "InstanceId tag:Role Region",
+            expect![[r#"
+            InstanceId: no answer from instance metadata: Connection refused; turn it on (the hop limit matters in a container): `aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID --http-endpoint enabled --http-put-response-hop-limit 2`, or set identity.instance_id
+            tag:Role: no answer from instance metadata: Connection refused; turn it on (the hop limit matters in a container): `aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID --http-endpoint enabled --http-put-response-hop-limit 2`, or use a fixed pair of [dimensions]
+            Region: no answer from instance metadata: Connection refused; turn it on (the hop limit matters in a container): `aws ec2 modify-instance-metadata-options --instance-id INSTANCE_ID --http-endpoint enabled --http-put-response-hop-limit 2`, or set cloudwatch.region"#]],
+        );
+    }
+
+    #[test]
+    fn tags_are_off() {
+        let mut identity = Given::default().on(&nitro());
+        identity.note(Metadata::Answers);
+        identity.learn_tags_off(true);
+        check(
+            &identity,
+            "tag:Role AutoScalingGroupName?",
+            expect![[r#"
+            tag:Role: instance tags in metadata are off; turn them on: `aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --instance-metadata-tags enabled`, or use a fixed pair of [dimensions]
+            AutoScalingGroupName: instance tags in metadata are off (the instance is in an Auto Scaling group); turn them on: `aws ec2 modify-instance-metadata-options --instance-id i-0123456789abcdef0 --instance-metadata-tags enabled`, or set identity.auto_scaling_group"#]],
+        );
+    }
+
+    #[test]
+    fn this_instance_has_no_such_name() {
+        let mut identity = Given::default().on(&nitro());
+        identity.learn_no_group();
+        identity.learn_tag("Role", None);
+        identity.learn_tag("Tier", Some("grün"));
+        check(
+            &identity,
+            "tag:Role tag:Tier AutoScalingGroupName Stage",
+            expect![[r#"
+            tag:Role: this instance has no such tag; add it and restart, or make it optional (`tag:Role?`)
+            tag:Tier: its value "grün" cannot be a dimension's: must be ASCII without control characters, or use a fixed pair of [dimensions]
+            AutoScalingGroupName: this instance is in no Auto Scaling group; make it optional (`AutoScalingGroupName?`)
+            Stage: add it to [dimensions]"#]],
+        );
+        check(&identity, "tag:Role?", expect!["this host has none of its optional names"]);
+    }
+
+    #[test]
+    fn imds_may_not_be_asked_or_is_not_there() {
+        let mut given = Given::default();
+        given.identity.imds = false;
+        check(
+            &given.on(&nitro()),
+            "ImageId tag:Role",
+            expect![[r#"
+            ImageId: identity.imds is false; set it to true, or set identity.image_id
+            tag:Role: identity.imds is false; set it to true, or use a fixed pair of [dimensions]"#]],
+        );
+        let mut local = laptop();
+        local.node_name = String::new();
+        check(
+            &given.on(&local),
+            "Host AvailabilityZone AutoScalingGroupName",
+            expect![[r#"
+            Host: its value "" cannot be a dimension's: must have 1 to 1024 characters, has 0, or set identity.host
+            AvailabilityZone: this host isn't on EC2 (if it is, set identity.ec2 = true), or set identity.availability_zone
+            AutoScalingGroupName: this host isn't on EC2 (if it is, set identity.ec2 = true), or set identity.auto_scaling_group"#]],
+        );
+    }
+}

@@ -5,7 +5,7 @@
 
 mod answer;
 
-pub use answer::{Contents, Reply, Tags};
+pub use answer::{ACCESS_KEY, Contents, Reply, Tags};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
