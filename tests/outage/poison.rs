@@ -8,7 +8,7 @@ fn the_others_arrive_and_it_is_counted() {
     let world = Simulation::new(0.45, 8);
     // The last of a request, in one set of five.
     world.double.poison(Poison::datum("Extra15", "b"));
-    let agent = world.start(&format!("publish.period = \"10s\"\n{}", many(5)));
+    let agent = world.start(&format!("publish.period = \"10s\"\n{}", many(5, 1)));
     let seen = world.until(|seen| counts(seen, &dropped()).len() == 2);
     agent.stop();
     for start in [0, 10] {

@@ -319,11 +319,13 @@ impl Proc {
 pub const EXTRAS: usize = 16;
 
 /// `[metrics]` for twenty metrics under so many dimension sets: {Host}, {Host, A}, {Host, B}, ...
-pub fn many(sets: u8) -> String {
+/// The value of A is so many times the letter a, and so on.
+pub fn many(sets: u8, length: usize) -> String {
     let extras = (0..EXTRAS).map(|place| format!("\"Extra{place}\"")).collect::<Vec<_>>();
     let names: Vec<char> = (b'A'..b'A' + sets - 1).map(char::from).collect();
     let list = names.iter().map(|name| format!(", [\"Host\", \"{name}\"]")).collect::<String>();
-    let pairs = names.iter().map(|name| format!("{name} = \"{}\"\n", name.to_ascii_lowercase()));
+    let value = |name: &char| name.to_ascii_lowercase().to_string().repeat(length);
+    let pairs = names.iter().map(|name| format!("{name} = \"{}\"\n", value(name)));
     format!(
         "[metrics]\nmeminfo = [{}]\ndimensions = [[\"Host\"]{list}]\n\
          enabled = [\"MemoryUsedPercent\", \"MemoryAvailable\", \"MemoryUsed\", \"CommittedPercent\"]\n\
