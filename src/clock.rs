@@ -5,8 +5,12 @@
 
 use std::cell::Cell;
 use std::fmt;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+#[cfg(target_os = "linux")]
+use tokio::io::unix::AsyncFd;
 
 /// A wall-clock instant in milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +33,18 @@ pub enum Clock {
     #[default]
     System,
     Simulated(Rc<Simulated>),
+}
+
+/// Wakes its owner at set times, again and again.
+///
+/// On Linux a timer file descriptor of its own: the runtime's timers wake a sleeper of a second
+/// twice, once to look at the deadline more closely, and they stand still while the host is
+/// suspended.
+#[derive(Debug)]
+pub struct Alarm {
+    clock: Clock,
+    #[cfg(target_os = "linux")]
+    timer: Option<AsyncFd<OwnedFd>>,
 }
 
 /// Time that starts at a given wall-clock instant and runs `speed` times as fast as real time.
@@ -117,9 +133,15 @@ impl Clock {
         }
     }
 
-    /// Sleeps until `deadline`; not at all where it has passed.
-    pub async fn sleep_until(&self, deadline: Boottime) {
-        self.sleep(deadline.since(self.now().boot)).await;
+    pub fn alarm(&self) -> Alarm {
+        Alarm {
+            clock: self.clone(),
+            #[cfg(target_os = "linux")]
+            timer: match self {
+                Clock::System => timer().ok(),
+                Clock::Simulated(_) => None,
+            },
+        }
     }
 
     pub async fn sleep(&self, duration: Duration) {
@@ -128,6 +150,19 @@ impl Clock {
             Clock::Simulated(simulated) => simulated.speed,
         };
         sleep(duration / speed).await;
+    }
+}
+
+impl Alarm {
+    /// Resolves at `deadline`, at once where it has passed; a later call takes its place.
+    pub async fn until(&mut self, deadline: Boottime) {
+        #[cfg(target_os = "linux")]
+        if let Some(timer) = &self.timer
+            && expire(timer, deadline).await.is_ok()
+        {
+            return;
+        }
+        self.clock.sleep(deadline.since(self.clock.now().boot)).await;
     }
 }
 
@@ -161,6 +196,41 @@ async fn sleep(duration: Duration) {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the runtime takes a descriptor on no other terms")]
+fn timer() -> std::io::Result<AsyncFd<OwnedFd>> {
+    use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+    let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
+    // SAFETY: an OwnedFd names one descriptor and keeps it open for as long as it lives, and
+    // nothing takes it out of the AsyncFd.
+    Ok(unsafe { AsyncFd::register_with_interest(timer, tokio::io::Interest::READABLE) }?)
+}
+
+/// Waits for one expiry at `deadline`; timerfd_create(2).
+#[cfg(target_os = "linux")]
+async fn expire(timer: &AsyncFd<OwnedFd>, deadline: Boottime) -> std::io::Result<()> {
+    use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+    // Zero would disarm it.
+    let micros = i64::try_from(deadline.0.max(1)).unwrap_or(i64::MAX);
+    let once = Itimerspec {
+        it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
+        it_value: Timespec { tv_sec: micros / 1_000_000, tv_nsec: micros % 1_000_000 * 1_000 },
+    };
+    timerfd_settime(timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
+    loop {
+        let mut ready = timer.readable().await?;
+        let mut expiries = [0; 8];
+        // An expiry of an earlier deadline that was never read wakes once for nothing.
+        let read = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut expiries)?));
+        if let Ok(read) = read {
+            // There is nothing more to read until the timer is set again.
+            ready.clear_ready();
+            return read.map(drop);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
 fn system_boottime() -> Boottime {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -190,6 +260,27 @@ mod tests {
     #[test]
     fn timestamps_print_as_the_api_writes_them() {
         assert_eq!(Timestamp(1_795_443_660_999).to_string(), "2026-11-23T14:21:00Z");
+    }
+
+    /// The one test of real time: an alarm that was set and set again comes once, in time.
+    #[test]
+    fn an_alarm_can_be_set_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let clock = Clock::System;
+            let mut alarm = clock.alarm();
+            let start = clock.now().boot;
+            let millis = |count| start.plus(Duration::from_millis(count));
+            tokio::select! {
+                biased;
+                () = alarm.until(millis(3_600_000)) => unreachable!("an hour"),
+                () = std::future::ready(()) => {}
+            }
+            alarm.until(millis(30)).await;
+            assert!(clock.now().boot >= millis(30));
+            alarm.until(Boottime(0)).await;
+            assert!(clock.now().boot < millis(60_000));
+        });
     }
 
     #[test]

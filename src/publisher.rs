@@ -2,7 +2,7 @@
 //! policy decides. It alone owns the spool and the sink.
 
 use crate::batch::{Batch, MAX_DATUMS, batches};
-use crate::clock::{Boottime, Clock, Timestamp};
+use crate::clock::{Alarm, Boottime, Clock, Timestamp};
 use crate::datum::{Datum, Resolution};
 use crate::delivery::{Age, Change, Delivery, Step};
 use crate::dimension::{Dimension, DimensionSet};
@@ -41,6 +41,7 @@ pub struct Behind<S> {
 
 pub struct Publisher<S> {
     clock: Clock,
+    alarm: Alarm,
     settings: Settings,
     spool: Spool,
     delivery: Delivery,
@@ -75,6 +76,7 @@ impl<S: Sink> Publisher<S> {
             delivery: Delivery::new(settings.max_requests_per_second, now.boot),
             spool: Spool::new(MEMORY_MAX_BYTES),
             health: Health::default(),
+            alarm: clock.alarm(),
             clock,
             settings,
             sink,
@@ -123,7 +125,7 @@ impl<S: Sink> Publisher<S> {
                 self.complete();
                 None
             }
-            () = sleep_until(&self.clock, until) => None,
+            () = reach(&mut self.alarm, until) => None,
         };
         if let Some(message) = message {
             self.take(message);
@@ -256,7 +258,7 @@ impl<S: Sink> Publisher<S> {
         tokio::select! {
             biased;
             answer = self.sink.put(batch) => Some(answer),
-            () = past(&mut self.deadline, &self.clock) => None,
+            () = past(&mut self.deadline, &mut self.alarm) => None,
         }
     }
 
@@ -403,9 +405,9 @@ enum Sent {
     Failed,
 }
 
-async fn sleep_until(clock: &Clock, until: Option<Boottime>) {
+async fn reach(alarm: &mut Alarm, until: Option<Boottime>) {
     match until {
-        Some(until) => clock.sleep_until(until).await,
+        Some(until) => alarm.until(until).await,
         None => std::future::pending().await,
     }
 }
@@ -418,12 +420,12 @@ async fn changed(identity: &mut watch::Receiver<Identity>) {
 }
 
 /// Resolves when the deadline has come; never while no shutdown began.
-async fn past(deadline: &mut watch::Receiver<Option<Boottime>>, clock: &Clock) {
+async fn past(deadline: &mut watch::Receiver<Option<Boottime>>, alarm: &mut Alarm) {
     let deadline = match deadline.wait_for(Option::is_some).await {
         Ok(deadline) => *deadline,
         Err(_) => None,
     };
-    sleep_until(clock, deadline).await;
+    reach(alarm, deadline).await;
 }
 
 /// Room for undelivered datums: several days of the default metrics, a host's worth of memory not.

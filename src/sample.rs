@@ -3,6 +3,7 @@
 use crate::clock::{Boottime, Moment};
 use crate::source::meminfo::{self, Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
+use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
 use crate::units::Tenths;
 use std::fmt::{self, Display};
@@ -264,7 +265,7 @@ struct MemInfoReader {
 
 #[cfg(target_os = "linux")]
 impl MemInfoReader {
-    fn open(proc_root: &Path) -> Result<MemInfoReader, crate::source::proc_file::ReadError> {
+    fn open(proc_root: &Path) -> Result<MemInfoReader, proc_file::ReadError> {
         Ok(MemInfoReader { inner: meminfo::Reader::open(proc_root)? })
     }
 
@@ -272,7 +273,7 @@ impl MemInfoReader {
         &mut self,
         extras: &Extras,
         values: &mut [Option<u64>],
-    ) -> Result<MemInfo, meminfo::Error> {
+    ) -> Result<MemInfo, proc_file::Error<meminfo::ParseError>> {
         self.inner.read(extras, values)
     }
 }

@@ -111,13 +111,14 @@ impl<C> Sampler<C> {
         stop: impl Future<Output = ()>,
     ) {
         tokio::pin!(stop);
+        let mut alarm = self.clock.alarm();
         loop {
             let wake = self.next_wake();
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 Some(reload) = reloads.recv() => self.reload(reload),
-                () = self.clock.sleep_until(wake) => self.wake(),
+                () = alarm.until(wake) => self.wake(),
             }
             if self.parts.is_closed() {
                 return;

@@ -41,7 +41,8 @@ fn figures(agent: &Agent, counter: &Path) -> Figures {
     };
     // Of the main thread: others come for a name's look-up and take their counts along.
     let main = process.join("task").join(agent.id().to_string());
-    let wake_ups = field(&fs::read_to_string(main.join("status")).unwrap(), "voluntary_ctxt_switches:");
+    let wake_ups =
+        field(&fs::read_to_string(main.join("status")).unwrap(), "voluntary_ctxt_switches:");
     let stat = fs::read_to_string(process.join("stat")).unwrap();
     // utime and stime, the 14th and 15th field (proc_pid_stat(5)); the name before may have blanks.
     let after_name: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
