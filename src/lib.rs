@@ -45,6 +45,8 @@ pub mod spool;
 
 pub mod notify;
 
+pub mod ticks;
+
 pub mod sampler;
 
 pub mod publisher;

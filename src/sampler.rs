@@ -5,6 +5,7 @@ use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
 use crate::sample::{Report, Sample, Sources};
+use crate::ticks::Ticks;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{End, Figure, Form, Window};
@@ -85,8 +86,7 @@ impl<C> Sampler<C> {
         parts: mpsc::UnboundedSender<Message<C>>,
     ) -> Sampler<C> {
         let now = clock.now();
-        let mut sample = Sample::new(now, settings.extras.len());
-        sample.covered = settings.interval;
+        let sample = Sample::new(now, settings.extras.len());
         Sampler {
             sources: open_sources(&settings, now.boot),
             sample,
@@ -135,7 +135,7 @@ impl<C> Sampler<C> {
             now.boot.plus(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
         });
         let early = [end, self.cuts.first, self.notifier.wake_by()].into_iter().flatten();
-        early.fold(self.ticks.next, Boottime::min)
+        early.fold(self.ticks.next(), Boottime::min)
     }
 
     fn wake(&mut self) {
@@ -147,7 +147,7 @@ impl<C> Sampler<C> {
         if self.window.is_over(now.wall) {
             self.close_period(now);
         }
-        if now.boot >= self.ticks.next {
+        if now.boot >= self.ticks.next() {
             self.tick(now);
         }
         if self.cuts.first.is_some_and(|first| now.boot >= first) {
@@ -157,8 +157,7 @@ impl<C> Sampler<C> {
     }
 
     fn tick(&mut self, now: Moment) {
-        let interval = self.interval();
-        self.sample.covered = self.ticks.covered(now, interval);
+        self.sample.covered = self.ticks.take(now);
         self.sample.sequence += 1;
         self.sources.read(&mut self.sample, now);
         self.window.record(&self.sample);
@@ -171,7 +170,7 @@ impl<C> Sampler<C> {
         if let Some(change) = self.watch.observe(&self.sample) {
             self.pressure_changed(change, now);
         }
-        self.ticks.advance(now, self.interval());
+        self.ticks.aim(now, self.interval());
     }
 
     fn interval(&self) -> Tenths {
@@ -236,7 +235,7 @@ impl<C> Sampler<C> {
         let earlier = std::mem::replace(&mut self.window, open_window(&self.settings));
         self.window.continue_from(earlier);
         self.watch.adjust(self.settings.levels, self.settings.schedule.period);
-        self.ticks.advance(now, self.interval());
+        self.ticks.aim(now, self.interval());
         self.send(Message::Reload(reload.behind));
     }
 
@@ -263,61 +262,3 @@ fn log_report(report: &Report) {
         Report::Back { source } => tracing::info!(source, "a kernel file can be read again"),
     }
 }
-
-/// The instants of sampling: a grid laid through the first tick on the wall clock, so that each
-/// period holds the same number of them and none falls on a period's edge.
-#[derive(Debug)]
-struct Ticks {
-    anchor: Timestamp,
-    next: Boottime,
-    last: Option<Moment>,
-    first_interval: Tenths,
-}
-
-impl Ticks {
-    fn new(now: Moment, interval: Tenths) -> Ticks {
-        let anchor = Timestamp(now.wall.0.div_euclid(TENTH) * TENTH + TENTH / 2);
-        let anchor = if anchor < now.wall { anchor.plus(Tenths::LENGTH) } else { anchor };
-        let wait = Duration::from_millis(u64::try_from(anchor.millis_since(now.wall)).unwrap_or(0));
-        Ticks { anchor, next: now.boot.plus(wait), last: None, first_interval: interval }
-    }
-
-    /// The time since the last tick in tenths, at most an interval: what lies further back was
-    /// missed and must show as missing.
-    fn covered(&self, now: Moment, interval: Tenths) -> Tenths {
-        let Some(last) = self.last else { return self.first_interval };
-        let passed = now.boot.since(last.boot) + Tenths::LENGTH / 2;
-        let tenths = u32::try_from(passed.as_millis() / 100).unwrap_or(u32::MAX);
-        Tenths(tenths.clamp(1, interval.0))
-    }
-
-    /// Sets the next tick on the grid, `interval` being in force from now on.
-    fn advance(&mut self, now: Moment, interval: Tenths) {
-        let interval = i64::from(interval.0) * TENTH;
-        let mut wait = interval - now.wall.millis_since(self.anchor).rem_euclid(interval);
-        // A tick that came a little early by the wall clock must not be taken twice.
-        if wait < TENTH / 2 {
-            wait += interval;
-        }
-        self.next = now.boot.plus(Duration::from_millis(u64::try_from(wait).unwrap_or(1)));
-        self.last = Some(now);
-    }
-
-    /// Whether the wall clock moved by more than a second against the one that never steps since
-    /// the last tick.
-    fn notice_step(&mut self, now: Moment) -> bool {
-        let Some(last) = &mut self.last else { return false };
-        let passed = i64::try_from(now.boot.since(last.boot).as_millis()).unwrap_or(i64::MAX);
-        let step = now.wall.millis_since(last.wall).saturating_sub(passed);
-        let stepped = step.abs() > STEP;
-        if stepped {
-            last.wall = Timestamp(last.wall.0.saturating_add(step));
-        }
-        stepped
-    }
-}
-
-/// A tenth of a second, in milliseconds.
-const TENTH: i64 = 100;
-/// A larger jump of the wall clock is a step; a smaller one is how it is kept right.
-const STEP: i64 = 1_000;

@@ -57,6 +57,11 @@ impl From<Fault> for Behaviour {
 pub enum Poison {
     Metric(String),
     DimensionValue(String),
+    /// The metric of one series.
+    Datum {
+        metric: String,
+        value: String,
+    },
 }
 
 impl Poison {
@@ -68,14 +73,21 @@ impl Poison {
         Self::DimensionValue(value.to_owned())
     }
 
+    /// The metric under a dimension with this value.
+    pub fn datum(metric: &str, value: &str) -> Self {
+        Self::Datum { metric: metric.to_owned(), value: value.to_owned() }
+    }
+
     fn matches(&self, datum: &RawDatum) -> bool {
+        let has_name = |name| datum.metric_name.as_ref() == Some(name);
+        let has_value = |value| {
+            let mut dimensions = datum.dimensions.iter().flatten();
+            dimensions.any(|dimension| dimension.value.as_ref() == Some(value))
+        };
         match self {
-            Self::Metric(name) => datum.metric_name.as_ref() == Some(name),
-            Self::DimensionValue(value) => datum
-                .dimensions
-                .iter()
-                .flatten()
-                .any(|dimension| dimension.value.as_ref() == Some(value)),
+            Self::Metric(name) => has_name(name),
+            Self::DimensionValue(value) => has_value(value),
+            Self::Datum { metric, value } => has_name(metric) && has_value(value),
         }
     }
 }
@@ -131,7 +143,9 @@ impl Script {
             if let Some(poison) = self.poison.iter().find(|poison| poison.matches(datum)) {
                 let (field, value) = match poison {
                     Poison::Metric(name) => ("MetricName", name),
-                    Poison::DimensionValue(value) => ("Dimensions", value),
+                    Poison::DimensionValue(value) | Poison::Datum { value, .. } => {
+                        ("Dimensions", value)
+                    }
                 };
                 let at = format!("MetricData.member.{}.{field}", index + 1);
                 return Err(Fault::invalid_value(format!(

@@ -1,0 +1,186 @@
+//! CloudWatch takes nothing for a while: nothing is lost, and nobody knocks too often.
+
+use crate::support::cloudwatch::{Behaviour, Fault, Request, Seen};
+use crate::world::{PERIOD, Simulation, aligned, counts, many, on_host, second_of};
+use std::fmt::Debug;
+use std::thread::Builder;
+
+/// Every spelling of a throttle that AWS documents, for two minutes each.
+#[test]
+fn throttled_for_two_minutes() {
+    let cases = [
+        ("Throttling", 400),
+        ("ThrottlingException", 429),
+        ("ThrottledException", 400),
+        ("RequestThrottled", 400),
+        ("RequestThrottledException", 400),
+        ("TooManyRequestsException", 429),
+        ("RequestLimitExceeded", 503),
+        ("BandwidthLimitExceeded", 509),
+        ("LimitExceeded", 400),
+        ("PriorRequestNotComplete", 400),
+        ("SlowDown", 503),
+    ];
+    all_at_once(&cases, |(code, status)| {
+        let world = Simulation::new(0.45, SPEED);
+        let agent = world.start(CONFIG);
+        world.until(|seen| seen.accepted.len() == 2);
+        let outage = world.time().seconds();
+        world.double.for_time(world.real(120.0), Fault::throttled(code).status(*status));
+        let seen = world.until(|seen| delivered(seen, outage + 120.0));
+        check(&seen, outage, 120.0);
+        let codes = seen.refused.iter().all(|refusal| refusal.code == *code);
+        assert!(codes, "{:?}", seen.refused);
+        assert_eq!(agent.stop().dropped, 0);
+    });
+}
+
+/// From the start on nobody answers, or not the right one.
+#[test]
+fn down_at_the_start() {
+    let cases = [
+        ("refused", None),
+        ("500", Some(Behaviour::from(Fault::internal()))),
+        ("503", Some(Behaviour::from(Fault::unavailable()))),
+        ("proxy", Some(Behaviour::captive_proxy())),
+        ("hang", Some(Behaviour::Hang)),
+        ("cut", Some(Behaviour::Cut)),
+    ];
+    all_at_once(&cases, |(_, behaviour)| {
+        let mut world = Simulation::with(0.45, SPEED, |builder| match behaviour {
+            None => builder.reserve().unwrap(),
+            Some(_) => builder.start().unwrap(),
+        });
+        if let Some(behaviour) = behaviour {
+            world.double.for_time(world.real(50.0), behaviour.clone());
+        }
+        let agent = world.start(CONFIG);
+        world.at(50.45);
+        world.double.start_again();
+        let seen = world.until(|seen| delivered(seen, 50.0));
+        check(&seen, 0.0, 50.0);
+        assert_eq!(agent.stop().dropped, 0);
+    });
+}
+
+/// A backlog of several requests' size leaves no faster than it may.
+#[test]
+fn a_backlog_is_sent_at_its_rate() {
+    let world = Simulation::new(0.45, 10);
+    world.double.for_time(world.real(45.0), Fault::unavailable());
+    let config = format!(
+        "publish.period = \"10s\"\nsample.interval = \"2s\"\n\
+         spool.max_requests_per_second = 1\n{}",
+        many(26, 1)
+    );
+    let agent = world.start(&config);
+    let seen = world.until(|seen| delivered(seen, 45.0));
+    assert_eq!(agent.stop().dropped, 0);
+    complete(&seen);
+    // 520 datums a period: one period a request, each of them whole.
+    let newest = starts(&seen.accepted[0])[0];
+    let backlog: Vec<_> =
+        seen.accepted.iter().filter(|request| starts(request)[0] < newest).collect();
+    assert!(backlog.len() >= 3, "{}", backlog.len());
+    assert!(backlog.is_sorted_by_key(|request| starts(request)[0]));
+    // One a second; the first may have taken long to write.
+    let [first, .., last] = &backlog[..] else { unreachable!("at least three") };
+    let took = second_of(last.at) - second_of(first.at);
+    assert!(took > backlog.len() as f64 - 2.0, "{} requests in {took} s", backlog.len());
+}
+
+/// More than there is room for: the oldest is given up, and how much that was is told.
+#[test]
+fn memory_is_bounded_and_its_losses_are_told() {
+    let mut world = Simulation::with(0.45, 20, |builder| builder.reserve().unwrap());
+    // 520 datums a period, 1.3 kB each: six periods fill the 4 MiB there are.
+    let metrics = many(26, 1_000);
+    let agent =
+        world.start(&format!("publish.period = \"10s\"\nsample.interval = \"2s\"\n{metrics}"));
+    world.at(105.0);
+    world.double.start_again();
+    let told = on_host("AgentDropped").dimension("Cause", "memory_full");
+    let told = |seen: &Seen| seen.periods(&told, PERIOD).values().map(|it| it.sum).sum::<f64>();
+    let lost = |seen: &Seen| {
+        let arrived = seen.datums().filter(|datum| datum.name != "AgentDropped").count();
+        // And the first point, beside its period's rest.
+        let parts = newest(seen) / 10 + 2;
+        parts as f64 * 520.0 - arrived as f64
+    };
+    let all = |seen: &Seen| told(seen) > 0.0 && told(seen) == lost(seen);
+    let seen = world.until(|seen| !seen.accepted.is_empty() && all(seen));
+    let dropped = agent.stop().dropped;
+    assert_eq!(dropped as f64, told(&seen));
+    let there: Vec<_> = counts(&seen, &on_host("MemoryUsedPercent")).into_keys().collect();
+    assert!(there[0] >= 30, "the oldest had to go: {there:?}");
+    let expected = (there[0]..=newest(&seen)).step_by(10);
+    assert_eq!(there, expected.collect::<Vec<_>>(), "and nothing else");
+}
+
+fn newest(seen: &Seen) -> i64 {
+    seen.accepted.iter().flat_map(starts).max().unwrap()
+}
+
+/// Whether every period that began before that second, and one that ended after it, is there.
+fn delivered(seen: &Seen, second: f64) -> bool {
+    let counts = counts(seen, &on_host("MemoryUsedPercent"));
+    let last = (second / 10.0) as i64 * 10;
+    (0..=last).step_by(10).all(|start| counts.contains_key(&start))
+}
+
+fn check(seen: &Seen, outage: f64, length: f64) {
+    assert!(aligned(seen));
+    complete(seen);
+    let knocks = seen.refused.len();
+    assert!(knocks <= KNOCKS, "{knocks} requests in {length} s");
+    let after: Vec<_> =
+        seen.accepted.iter().filter(|request| second_of(request.at) > outage + length).collect();
+    let (newest, rest) = after.split_first().unwrap();
+    let newest = starts(newest);
+    assert_eq!(newest.len(), 1, "the first to be heard is the newest alone: {newest:?}");
+    let age = second_of(after[0].at) - newest[0] as f64;
+    assert!((10.0..25.0).contains(&age), "what is heard first is {age} s old");
+    // Then the backlog, oldest first, in one request: it holds two weeks of hours.
+    let backlog: Vec<_> = rest.iter().filter(|request| starts(request)[0] < newest[0]).collect();
+    assert_eq!(backlog.len(), 1);
+    let backlog = starts(backlog[0]);
+    assert!(backlog.is_sorted(), "{backlog:?}");
+    assert_eq!(backlog[0], (outage / 10.0) as i64 * 10);
+}
+
+/// Of each period that is there, all of it is: to one tick, as a busy machine may delay one into
+/// the next period.
+fn complete(seen: &Seen) {
+    let counts = counts(seen, &on_host("MemoryUsedPercent"));
+    let last = *counts.keys().next_back().unwrap();
+    let full: Vec<_> = counts.range(..last).map(|(_, count)| *count).collect();
+    assert!(full.iter().all(|count| (100.0 - TICK..=100.0 + TICK).contains(count)), "{counts:?}");
+    let (total, expected) = (full.iter().sum::<f64>(), 100.0 * full.len() as f64);
+    assert!((total - expected).abs() <= 2.0 * TICK, "{counts:?}");
+}
+
+/// The periods of a request's datums, in seconds, each once.
+fn starts(request: &Request) -> Vec<i64> {
+    let mut starts: Vec<_> =
+        request.datums.iter().map(|datum| second_of(datum.timestamp) as i64).collect();
+    starts.dedup();
+    starts
+}
+
+/// Each case on a thread of its own, which is named by it when it fails.
+fn all_at_once<T: Sync + Debug>(cases: &[T], check: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            let thread = Builder::new().name(format!("{case:?}"));
+            thread.spawn_scoped(scope, || check(case)).unwrap();
+        }
+    });
+}
+
+const SPEED: u32 = 30;
+const CONFIG: &str = "publish.period = \"10s\"\nsample.interval = \"2s\"";
+/// Tenths that one sample of `CONFIG` covers.
+const TICK: f64 = 20.0;
+/// Two minutes hold eight waits on average (bounds of 2, 4, ... 60 s with full jitter, so a mean of
+/// half of each); thrice that is beyond bad luck.
+const KNOCKS: usize = 24;
