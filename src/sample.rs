@@ -43,14 +43,25 @@ pub struct Sources {
     pressure: Option<Source<pressure::Reader>>,
     vmstat: Option<Source<vmstat::Reader>>,
     vmstat_read: Option<Boottime>,
+    /// What the first /proc/meminfo lacked is said.
+    lacks_said: bool,
     reports: Vec<Report>,
 }
 
 /// A source that came or went, for the log: said once, not at each sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    Lost { source: &'static str, reason: String },
-    Back { source: &'static str },
+    Lost {
+        source: &'static str,
+        reason: String,
+    },
+    Back {
+        source: &'static str,
+    },
+    /// /proc/meminfo can be read, but this kernel doesn't print the field.
+    Lacks {
+        field: String,
+    },
 }
 
 impl Sample {
@@ -87,6 +98,7 @@ impl Sources {
             pressure,
             vmstat,
             vmstat_read: None,
+            lacks_said: false,
             reports,
         }
     }
@@ -103,8 +115,19 @@ impl Sources {
             || MemInfoReader::open(root),
             |reader| reader.read(extras, values),
         );
-        if sample.meminfo.is_none() {
-            sample.extras.fill(None);
+        match &sample.meminfo {
+            None => sample.extras.fill(None),
+            Some(_) if self.lacks_said => {}
+            Some(info) => {
+                self.lacks_said = true;
+                let lacks = self.extras.names().iter().zip(&sample.extras);
+                let lacks =
+                    lacks.filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone());
+                let available = info.available.is_none().then(|| AVAILABLE.to_owned());
+                reports.extend(
+                    available.into_iter().chain(lacks).map(|field| Report::Lacks { field }),
+                );
+            }
         }
         sample.pressure = self.pressure.as_mut().and_then(|source| {
             source.read(now.boot, reports, || pressure::Reader::probe(root), pressure::Reader::read)
@@ -131,6 +154,10 @@ impl Display for Report {
                 write!(formatter, "{source} cannot be read, its metrics are absent: {reason}")
             }
             Report::Back { source } => write!(formatter, "{source} can be read again"),
+            Report::Lacks { field } => {
+                let since = if field == AVAILABLE { " (Linux 3.14 and later have it)" } else { "" };
+                write!(formatter, "meminfo has no {field}{since}: metrics that need it are absent")
+            }
         }
     }
 }
@@ -309,6 +336,7 @@ impl MemInfoReader {
 
 /// Rendering vmstat costs the kernel five times as much as meminfo.
 const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
+const AVAILABLE: &str = "MemAvailable";
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 

@@ -261,6 +261,7 @@ fn log_report(report: &Report) {
             tracing::warn!(source, reason, "a kernel file cannot be read: its metrics are absent");
         }
         Report::Back { source } => tracing::info!(source, "a kernel file can be read again"),
+        Report::Lacks { .. } => tracing::warn!("{report}"),
     }
 }
 
