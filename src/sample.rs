@@ -222,6 +222,7 @@ struct Source<R> {
     reader: Option<R>,
     failing: bool,
     retry_at: Boottime,
+    pause: Duration,
 }
 
 impl<R> Source<R> {
@@ -231,7 +232,8 @@ impl<R> Source<R> {
         now: Boottime,
         reports: &mut Vec<Report>,
     ) -> Source<R> {
-        let mut source = Source { name, reader: None, failing: false, retry_at: now };
+        let mut source =
+            Source { name, reader: None, failing: false, retry_at: now, pause: SHORTEST_PAUSE };
         match opened {
             Ok(reader) => source.reader = Some(reader),
             Err(error) => source.fail(&error, now, reports),
@@ -260,6 +262,7 @@ impl<R> Source<R> {
         }
         match read(self.reader.as_mut()?) {
             Ok(value) => {
+                self.pause = SHORTEST_PAUSE;
                 if std::mem::take(&mut self.failing) {
                     reports.push(Report::Back { source: self.name });
                 }
@@ -274,7 +277,8 @@ impl<R> Source<R> {
 
     fn fail(&mut self, error: &dyn Display, now: Boottime, reports: &mut Vec<Report>) {
         self.reader = None;
-        self.retry_at = now.plus(RETRY_AFTER);
+        self.retry_at = now.plus(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         if !std::mem::replace(&mut self.failing, true) {
             reports.push(Report::Lost { source: self.name, reason: error.to_string() });
         }
@@ -337,7 +341,10 @@ impl MemInfoReader {
 /// Rendering vmstat costs the kernel five times as much as meminfo.
 const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
 const AVAILABLE: &str = "MemAvailable";
-const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// A kernel that is short of memory may refuse a reading: the next one is tried. What isn't there
+/// at all is looked for ever more seldom.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
         let form = if options.json { Form::Lines } else { Form::Table };
         put(&mut StandardOutput::new(output::stdout(), form), datums).await
     } else {
-        let delivered = format!("{} are published\n", counted(datums.len()));
+        let delivered = format!("published {}\n", counted(datums.len()));
         let exit = put(&mut outside::cloudwatch(config, names, clock.clone()), datums).await;
         if exit == Exit::Ok { output::show(delivered, exit) } else { exit }
     };
@@ -83,7 +83,7 @@ async fn put(sink: &mut impl Sink, datums: Vec<Datum>) -> Exit {
         match sink.put(&batch).await.outcome {
             Outcome::Accepted => {}
             Outcome::Retry { reason, .. } => {
-                complain(format_args!("{datums} are not delivered: {reason}"));
+                complain(format_args!("{datums} not delivered: {reason}"));
                 exit = Exit::Unavailable;
             }
             Outcome::Rejected { reason } => {
@@ -109,14 +109,14 @@ fn one_sample(config: &Config, clock: &Clock) -> Vec<Figure> {
 async fn whole_period(config: &Config, clock: &Clock) -> Vec<Figure> {
     let period = config.publish.period;
     let now = clock.now();
-    let start = now.wall.floor(period).plus(period);
     let wait = |from: i64| Duration::from_millis(u64::try_from(from).unwrap_or(0));
+    let interval = config.sample.interval.duration();
+    // Rates are taken against a reading an interval before the period's first.
+    let start = now.wall.plus(interval / 2).floor(period).plus(period);
+    let first = start.plus(interval / 2);
     let length = humantime::format_duration(period);
     complain(format_args!("sampling from {start} for {length}"));
-    let interval = config.sample.interval.duration();
-    // Rates are taken against a reading before the period.
     let mut reader = Reader::open(config, now);
-    let first = start.plus(interval / 2);
     clock.sleep(wait(first.millis_since(now.wall)).saturating_sub(interval)).await;
     reader.take(clock.now());
     reader.forget();
