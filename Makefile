@@ -45,10 +45,9 @@ lint:
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
 
-# --all-targets leaves out the documentation's examples: they come after.
-unit: tools
-	$(CARGO) test --locked --all-targets
-	$(CARGO) test --locked --doc
+# The footprint is the release binary's.
+unit: tools release
+	$(CARGO) test --locked
 
 bench:
 	$(CARGO) bench --locked

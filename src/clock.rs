@@ -223,6 +223,8 @@ async fn expire(timer: &AsyncFd<OwnedFd>, deadline: Boottime) -> std::io::Result
         // An expiry of an earlier deadline that was never read wakes once for nothing.
         let read = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut expiries)?));
         if let Ok(read) = read {
+            // There is nothing more to read until the timer is set again.
+            ready.clear_ready();
             return read.map(drop);
         }
     }

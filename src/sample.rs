@@ -1,11 +1,12 @@
 //! A sample: all enabled signals at one instant, and the sources it is read from.
 
 use crate::clock::{Boottime, Moment};
+use crate::source::kept::{AVAILABLE, Report, Source};
 use crate::source::meminfo::{self, Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
+use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
 use crate::units::Tenths;
-use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,22 +47,6 @@ pub struct Sources {
     /// What the first /proc/meminfo lacked is said.
     lacks_said: bool,
     reports: Vec<Report>,
-}
-
-/// A source that came or went, for the log: said once, not at each sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    Lost {
-        source: &'static str,
-        reason: String,
-    },
-    Back {
-        source: &'static str,
-    },
-    /// /proc/meminfo can be read, but this kernel doesn't print the field.
-    Lacks {
-        field: String,
-    },
 }
 
 impl Sample {
@@ -147,21 +132,6 @@ impl Sources {
     }
 }
 
-impl Display for Report {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Report::Lost { source, reason } => {
-                write!(formatter, "{source} cannot be read, its metrics are absent: {reason}")
-            }
-            Report::Back { source } => write!(formatter, "{source} can be read again"),
-            Report::Lacks { field } => {
-                let since = if field == AVAILABLE { " (Linux 3.14 and later have it)" } else { "" };
-                write!(formatter, "meminfo has no {field}{since}: metrics that need it are absent")
-            }
-        }
-    }
-}
-
 /// Counters of two readings and what lies between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference<T> {
@@ -216,75 +186,6 @@ impl<T: Copy> Counter<T> {
     }
 }
 
-/// A kernel file that may come and go.
-struct Source<R> {
-    name: &'static str,
-    reader: Option<R>,
-    failing: bool,
-    retry_at: Boottime,
-    pause: Duration,
-}
-
-impl<R> Source<R> {
-    fn open<E: Display>(
-        name: &'static str,
-        opened: Result<R, E>,
-        now: Boottime,
-        reports: &mut Vec<Report>,
-    ) -> Source<R> {
-        let mut source =
-            Source { name, reader: None, failing: false, retry_at: now, pause: SHORTEST_PAUSE };
-        match opened {
-            Ok(reader) => source.reader = Some(reader),
-            Err(error) => source.fail(&error, now, reports),
-        }
-        source
-    }
-
-    fn read<T, E: Display, F: Display>(
-        &mut self,
-        now: Boottime,
-        reports: &mut Vec<Report>,
-        open: impl FnOnce() -> Result<R, F>,
-        read: impl FnOnce(&mut R) -> Result<T, E>,
-    ) -> Option<T> {
-        if self.reader.is_none() {
-            if now < self.retry_at {
-                return None;
-            }
-            match open() {
-                Ok(reader) => self.reader = Some(reader),
-                Err(error) => {
-                    self.fail(&error, now, reports);
-                    return None;
-                }
-            }
-        }
-        match read(self.reader.as_mut()?) {
-            Ok(value) => {
-                self.pause = SHORTEST_PAUSE;
-                if std::mem::take(&mut self.failing) {
-                    reports.push(Report::Back { source: self.name });
-                }
-                Some(value)
-            }
-            Err(error) => {
-                self.fail(&error, now, reports);
-                None
-            }
-        }
-    }
-
-    fn fail(&mut self, error: &dyn Display, now: Boottime, reports: &mut Vec<Report>) {
-        self.reader = None;
-        self.retry_at = now.plus(self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        if !std::mem::replace(&mut self.failing, true) {
-            reports.push(Report::Lost { source: self.name, reason: error.to_string() });
-        }
-    }
-}
-
 /// /proc where there is one; elsewhere `sysinfo`, unless a captured tree is asked for.
 struct MemInfoReader {
     #[cfg(target_os = "linux")]
@@ -295,7 +196,7 @@ struct MemInfoReader {
 
 #[cfg(target_os = "linux")]
 impl MemInfoReader {
-    fn open(proc_root: &Path) -> Result<MemInfoReader, crate::source::proc_file::ReadError> {
+    fn open(proc_root: &Path) -> Result<MemInfoReader, proc_file::ReadError> {
         Ok(MemInfoReader { inner: meminfo::Reader::open(proc_root)? })
     }
 
@@ -303,7 +204,7 @@ impl MemInfoReader {
         &mut self,
         extras: &Extras,
         values: &mut [Option<u64>],
-    ) -> Result<MemInfo, meminfo::Error> {
+    ) -> Result<MemInfo, proc_file::Error<meminfo::ParseError>> {
         self.inner.read(extras, values)
     }
 }
@@ -340,11 +241,6 @@ impl MemInfoReader {
 
 /// Rendering vmstat costs the kernel five times as much as meminfo.
 const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
-const AVAILABLE: &str = "MemAvailable";
-/// A kernel that is short of memory may refuse a reading: the next one is tried. What isn't there
-/// at all is looked for ever more seldom.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -360,7 +256,8 @@ mod tests {
     fn tree() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("pressure")).unwrap();
-        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\nSlab: 3 kB\n").unwrap();
+        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\nMemAvailable: 4 kB\nSlab: 3 kB\n")
+            .unwrap();
         fs::write(root.path().join("pressure/memory"), "some total=5\nfull total=1\n").unwrap();
         fs::write(root.path().join("vmstat"), "oom_kill 2\n").unwrap();
         root
@@ -420,6 +317,19 @@ mod tests {
         sources.read(&mut sample, moment(1_000));
         assert!(sample.meminfo.is_none() && sample.pressure.is_some());
         assert_eq!(sample.extras, [None]);
+    }
+
+    #[test]
+    fn what_this_kernel_lacks_is_said_once() {
+        let root = tree();
+        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\n").unwrap();
+        let mut sources = Sources::open(root.path(), &needs(), Boottime(0));
+        let mut sample = Sample::new(moment(0), 1);
+        for second in 0..3 {
+            sources.read(&mut sample, moment(second * 1_000));
+        }
+        let lacks = ["MemAvailable", "Slab"].map(|field| Report::Lacks { field: field.into() });
+        assert_eq!(sources.reports().collect::<Vec<_>>(), lacks);
     }
 
     #[test]

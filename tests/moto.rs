@@ -3,7 +3,9 @@
 //! It validates next to nothing, which is the double's part; but it decodes with another library
 //! and adds up by itself, and boto3 reads the result as any CloudWatch client would.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "all of this file is tests")]
-#![allow(clippy::disallowed_methods, reason = "it sends as of now, as the agent will")]
+#![allow(clippy::disallowed_methods, reason = "it sends as of now, as the agent does")]
+
+mod support;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,32 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::builders::MetricDatumBuilder;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
 use serde_json::{Value, json};
+use support::agent::Setup;
+
+/// The agent itself: sampled from a capture, sent, decoded by moto, read back by boto3.
+#[test]
+fn moto_reads_what_the_agent_publishes() {
+    let moto = Moto::start();
+    let folder = tempfile::tempdir().unwrap();
+    let capture = "tests/captures/meminfo/coreos-8g-kernel4.14-noswap";
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join(capture);
+    std::fs::copy(capture, folder.path().join("meminfo")).unwrap();
+    let config = format!(
+        "[identity]\nec2 = false\nhost = \"db1\"\n[cloudwatch]\nendpoint_url = {:?}\n[sample]\nproc_root = {:?}\n",
+        moto.bridge,
+        folder.path(),
+    );
+    let before = minutes_ago(0);
+    let output = Setup::new(&config).arguments(&["once"]).output();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    // The figure was computed apart from this program, from the same file.
+    let used = 76.115_273_007_152_38;
+    let read = moto.read_back("MemoryUsedPercent", before);
+    let point = &read["statistics"][0];
+    let start = point["Timestamp"].as_u64().unwrap();
+    assert!(start == before || start == before + 60, "{read}");
+    moto.check("MemoryUsedPercent", start, [used, used, used, used * 10.0, 10.0]);
+}
 
 #[test]
 fn moto_reads_parts_as_one_period() {

@@ -12,8 +12,9 @@ use crate::identity::remedy::describe;
 use crate::identity::sets::Resolution;
 use crate::metric::{self, Formula};
 use crate::pipeline::identity_of;
-use crate::sample::{Report, Sample, Sources};
+use crate::sample::{Sample, Sources};
 use crate::sink::{Answer, Outcome, Sink};
+use crate::source::kept::Report;
 use crate::table::Table;
 use tokio::sync::watch;
 

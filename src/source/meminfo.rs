@@ -1,6 +1,6 @@
 //! `/proc/meminfo`: how the kernel divides the host's memory (proc_meminfo(5)).
 
-use crate::source::proc_file::{ProcFile, ReadError};
+use crate::source::proc_file::{Error, ProcFile, ReadError};
 use crate::units::Bytes;
 use std::path::Path;
 
@@ -45,14 +45,6 @@ pub enum ParseError {
     NoTotal { lines: usize },
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("{path}: {source}")]
-    Parse { path: String, source: ParseError },
-}
-
 pub struct Reader {
     file: ProcFile,
 }
@@ -93,13 +85,12 @@ impl Reader {
     }
 
     /// Reads and parses; `values` gets what stands under the names of `extras`.
-    pub fn read(&mut self, extras: &Extras, values: &mut [Option<u64>]) -> Result<MemInfo, Error> {
-        match parse(self.file.read()?, extras, values) {
-            Ok(info) => Ok(info),
-            Err(source) => {
-                Err(Error::Parse { path: self.file.path().display().to_string(), source })
-            }
-        }
+    pub fn read(
+        &mut self,
+        extras: &Extras,
+        values: &mut [Option<u64>],
+    ) -> Result<MemInfo, Error<ParseError>> {
+        self.file.read_as(|text| parse(text, extras, values))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/proc/pressure/memory`: how long tasks were stalled for want of memory (Documentation/accounting/psi.rst).
 
 use crate::source::meminfo::{number_of, shown};
-use crate::source::proc_file::{ProcFile, ReadError};
+use crate::source::proc_file::{Error, ProcFile};
 use std::path::Path;
 
 /// Stalled time since boot in microseconds. Only these totals are read: the kernel's own averages
@@ -23,33 +23,20 @@ pub struct ParseError {
     text: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("{path}: {source}")]
-    Parse { path: String, source: ParseError },
-}
-
 pub struct Reader {
     file: ProcFile,
 }
 
 impl Reader {
     /// Opens and reads once: where PSI is off the file may open and only reading it fails.
-    pub fn probe(proc_root: &Path) -> Result<Reader, Error> {
+    pub fn probe(proc_root: &Path) -> Result<Reader, Error<ParseError>> {
         let mut reader = Reader { file: ProcFile::open(proc_root, "pressure/memory")? };
         reader.read()?;
         Ok(reader)
     }
 
-    pub fn read(&mut self) -> Result<Pressure, Error> {
-        match parse(self.file.read()?) {
-            Ok(pressure) => Ok(pressure),
-            Err(source) => {
-                Err(Error::Parse { path: self.file.path().display().to_string(), source })
-            }
-        }
+    pub fn read(&mut self) -> Result<Pressure, Error<ParseError>> {
+        self.file.read_as(parse)
     }
 }
 

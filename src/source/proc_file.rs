@@ -19,15 +19,13 @@ pub struct ReadError {
     source: io::Error,
 }
 
-impl ReadError {
-    /// Whether the kernel knows this interface but has it switched off (PSI without `psi=1`).
-    pub fn is_switched_off(&self) -> bool {
-        self.source.kind() == io::ErrorKind::Unsupported
-    }
-
-    pub fn is_missing(&self) -> bool {
-        self.source.kind() == io::ErrorKind::NotFound
-    }
+/// What stopped a kernel file from being read or understood.
+#[derive(Debug, thiserror::Error)]
+pub enum Error<E: std::error::Error + 'static> {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("{}: {source}", path.display())]
+    Parse { path: PathBuf, source: E },
 }
 
 impl ProcFile {
@@ -40,8 +38,12 @@ impl ProcFile {
         }
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// What `parse` makes of the file's content now.
+    pub fn read_as<T, E: std::error::Error>(
+        &mut self,
+        parse: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<T, Error<E>> {
+        parse(self.read()?).map_err(|source| Error::Parse { path: self.path.clone(), source })
     }
 
     /// The file's content now. Allocates only when the file has outgrown the buffer.
@@ -123,7 +125,6 @@ mod tests {
     #[test]
     fn a_missing_file_is_named_with_advice() {
         let error = ProcFile::open(Path::new("/nonexistent"), "meminfo").err().unwrap();
-        assert!(error.is_missing());
         let text = error.to_string();
         assert!(text.contains("/nonexistent/meminfo") && text.contains("--proc-root"), "{text}");
     }

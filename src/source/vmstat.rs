@@ -1,7 +1,7 @@
 //! `/proc/vmstat`: the kernel's event counters since boot (mm/vmstat.c).
 
 use crate::source::meminfo::{number_of, shown};
-use crate::source::proc_file::{ProcFile, ReadError};
+use crate::source::proc_file::{Error, ProcFile, ReadError};
 use std::path::Path;
 
 /// The counters that cwmem's formulas name, in events or pages since boot.
@@ -23,14 +23,6 @@ pub struct ParseError {
     text: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("{path}: {source}")]
-    Parse { path: String, source: ParseError },
-}
-
 pub struct Reader {
     file: ProcFile,
 }
@@ -40,13 +32,8 @@ impl Reader {
         Ok(Reader { file: ProcFile::open(proc_root, "vmstat")? })
     }
 
-    pub fn read(&mut self) -> Result<VmStat, Error> {
-        match parse(self.file.read()?) {
-            Ok(vmstat) => Ok(vmstat),
-            Err(source) => {
-                Err(Error::Parse { path: self.file.path().display().to_string(), source })
-            }
-        }
+    pub fn read(&mut self) -> Result<VmStat, Error<ParseError>> {
+        self.file.read_as(parse)
     }
 }
 
