@@ -62,7 +62,9 @@ footprint: release
 
 # A minute a parser, with a nightly toolchain and cargo-fuzz.
 fuzz:
-	for target in $$($(CARGO) fuzz list); do $(CARGO) fuzz run $$target -- -max_total_time=60; done
+	for target in $$($(CARGO) +nightly fuzz list); do \
+	    $(CARGO) +nightly fuzz run $$target -- -max_total_time=60; \
+	done
 
 clean:
 	$(CARGO) clean

@@ -2,11 +2,13 @@
 
 use crate::clock::Clock;
 use crate::command;
+use crate::command::output;
 use crate::command::run::Loader;
 use crate::config::{self, Overrides};
 use crate::exit::Exit;
 use crate::log;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 struct Common {
     /// The configuration file; conf.d/*.toml beside it is read too [default: /etc/cwmem/cwmem.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "CWMEM_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "CWMEM_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Read this tree instead of /proc: a captured one, or a container's host's
     #[arg(long, global = true, value_name = "DIR")]
@@ -32,7 +34,7 @@ struct Common {
     #[arg(long, global = true, value_name = "DIR")]
     sys_root: Option<PathBuf>,
     /// How much to log: error, warn, info or debug
-    #[arg(long, global = true, value_name = "LEVEL", env = "CWMEM_LOG")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "CWMEM_LOG", hide_env_values = true)]
     log: Option<config::Level>,
 }
 
@@ -59,7 +61,7 @@ enum Command {
 /// Parses the command line and runs the command.
 pub fn main() -> Exit {
     std::panic::set_hook(Box::new(|info| {
-        eprintln!("cwmem: this is a bug, please report it: {info}");
+        output::complain(format_args!("this is a bug, please report it: {info}"));
         std::process::exit(i32::from(Exit::Bug.code()));
     }));
     let cli = match Cli::try_parse() {
@@ -82,7 +84,8 @@ fn with_config(command: &Command, common: &Common) -> Exit {
     let config = match load() {
         Ok(config) => config,
         Err(problems) => {
-            eprint!("{problems}");
+            // Each line says where: no prefix, so that editors find the places.
+            let _ = writeln!(io::stderr(), "{problems}");
             return Exit::Config;
         }
     };
@@ -90,7 +93,7 @@ fn with_config(command: &Command, common: &Common) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cwmem: cannot start the runtime: {error}");
+            output::complain(format_args!("cannot start the runtime: {error}"));
             return Exit::Unavailable;
         }
     };

@@ -8,7 +8,10 @@ use crate::clock::Clock;
 use crate::config::{Format, Level, Log};
 use crate::environment;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::Interest;
@@ -21,10 +24,19 @@ static JSON: AtomicBool = AtomicBool::new(false);
 /// Begins to log. A second call in one process only applies the settings.
 pub fn start(settings: Log) {
     apply(settings);
-    let journal = environment::variable("JOURNAL_STREAM").is_some();
+    let journal = environment::variable("JOURNAL_STREAM");
+    let journal = journal.is_some_and(|stream| Some(stream) == identity_of_stderr());
     let subscriber = tracing_subscriber::registry().with(Lines { journal });
     // Fails where a subscriber is set already: by an earlier call, with the same effect.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Standard error's device and inode, as JOURNAL_STREAM names them (systemd.exec(5)). The variable
+/// alone says little: a shell within a service inherits it and may redirect its errors elsewhere.
+fn identity_of_stderr() -> Option<String> {
+    let file = File::from(io::stderr().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok()?;
+    Some(format!("{}:{}", metadata.dev(), metadata.ino()))
 }
 
 /// Changes level and form of what is logged from now on.
@@ -51,10 +63,11 @@ impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        let level = level_of(event.metadata());
         let line = if JSON.load(Ordering::Relaxed) {
-            json_line(level_of(event.metadata()), &fields, &now())
+            json_line(level, &fields, &now(), self.journal)
         } else {
-            text_line(level_of(event.metadata()), &fields, &now(), self.journal)
+            text_line(level, &fields, &now(), self.journal)
         };
         // Where standard error is gone there is nobody left to tell.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
@@ -97,7 +110,8 @@ impl Visit for Fields {
     }
 }
 
-fn json_line(level: Level, fields: &Fields, now: &str) -> String {
+/// The journal takes the priority off: what it keeps is JSON.
+fn json_line(level: Level, fields: &Fields, now: &str, journal: bool) -> String {
     let mut object = serde_json::Map::new();
     object.insert("time".into(), now.into());
     object.insert("level".into(), name(level).to_lowercase().into());
@@ -105,7 +119,8 @@ fn json_line(level: Level, fields: &Fields, now: &str) -> String {
     for (name, value) in &fields.others {
         object.insert((*name).into(), value.clone());
     }
-    serde_json::Value::Object(object).to_string() + "\n"
+    let prefix = if journal { format!("<{}>", priority(level)) } else { String::new() };
+    format!("{prefix}{}\n", serde_json::Value::Object(object))
 }
 
 fn text_line(level: Level, fields: &Fields, now: &str, journal: bool) -> String {
@@ -199,6 +214,6 @@ mod tests {
         expect![[r#"
             {"cause":"throttled","level":"warn","message":"CloudWatch takes\nnothing","reason":"slow \"down\"\nnow","seconds":7,"time":"2026-11-23T14:21:00.123Z"}
         "#]]
-        .assert_eq(&json_line(Level::Warn, &fields(), now));
+        .assert_eq(&json_line(Level::Warn, &fields(), now, false));
     }
 }

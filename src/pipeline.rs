@@ -140,10 +140,10 @@ where
         match (self.world.load)().await {
             Ok(config) => self.apply(config),
             Err(problems) => {
-                tracing::error!(
-                    problems,
-                    "the new configuration is refused: the old one stays in force"
-                );
+                for problem in problems.lines() {
+                    tracing::error!("the new configuration is wrong: {problem}");
+                }
+                tracing::error!("the new configuration is refused: the old one stays in force");
             }
         }
         notify::ready();

@@ -1,12 +1,12 @@
 //! A sample: all enabled signals at one instant, and the sources it is read from.
 
 use crate::clock::{Boottime, Moment};
+use crate::source::kept::{AVAILABLE, Report, Source};
 use crate::source::meminfo::{self, Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
 use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
 use crate::units::Tenths;
-use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,14 +44,9 @@ pub struct Sources {
     pressure: Option<Source<pressure::Reader>>,
     vmstat: Option<Source<vmstat::Reader>>,
     vmstat_read: Option<Boottime>,
+    /// What the first /proc/meminfo lacked is said.
+    lacks_said: bool,
     reports: Vec<Report>,
-}
-
-/// A source that came or went, for the log: said once, not at each sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    Lost { source: &'static str, reason: String },
-    Back { source: &'static str },
 }
 
 impl Sample {
@@ -88,6 +83,7 @@ impl Sources {
             pressure,
             vmstat,
             vmstat_read: None,
+            lacks_said: false,
             reports,
         }
     }
@@ -104,8 +100,19 @@ impl Sources {
             || MemInfoReader::open(root),
             |reader| reader.read(extras, values),
         );
-        if sample.meminfo.is_none() {
-            sample.extras.fill(None);
+        match &sample.meminfo {
+            None => sample.extras.fill(None),
+            Some(_) if self.lacks_said => {}
+            Some(info) => {
+                self.lacks_said = true;
+                let lacks = self.extras.names().iter().zip(&sample.extras);
+                let lacks =
+                    lacks.filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone());
+                let available = info.available.is_none().then(|| AVAILABLE.to_owned());
+                reports.extend(
+                    available.into_iter().chain(lacks).map(|field| Report::Lacks { field }),
+                );
+            }
         }
         sample.pressure = self.pressure.as_mut().and_then(|source| {
             source.read(now.boot, reports, || pressure::Reader::probe(root), pressure::Reader::read)
@@ -122,17 +129,6 @@ impl Sources {
     /// What came or went since the last call.
     pub fn reports(&mut self) -> impl Iterator<Item = Report> + '_ {
         self.reports.drain(..)
-    }
-}
-
-impl Display for Report {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Report::Lost { source, reason } => {
-                write!(formatter, "{source} cannot be read, its metrics are absent: {reason}")
-            }
-            Report::Back { source } => write!(formatter, "{source} can be read again"),
-        }
     }
 }
 
@@ -187,71 +183,6 @@ impl<T: Copy> Counter<T> {
         // any moment, and suspended time would dilute it.
         let gap = elapsed > covered.duration() * 2 + LONGEST_GAP;
         (!elapsed.is_zero() && !gap).then_some(Difference { before, after, elapsed, covered })
-    }
-}
-
-/// A kernel file that may come and go.
-struct Source<R> {
-    name: &'static str,
-    reader: Option<R>,
-    failing: bool,
-    retry_at: Boottime,
-}
-
-impl<R> Source<R> {
-    fn open<E: Display>(
-        name: &'static str,
-        opened: Result<R, E>,
-        now: Boottime,
-        reports: &mut Vec<Report>,
-    ) -> Source<R> {
-        let mut source = Source { name, reader: None, failing: false, retry_at: now };
-        match opened {
-            Ok(reader) => source.reader = Some(reader),
-            Err(error) => source.fail(&error, now, reports),
-        }
-        source
-    }
-
-    fn read<T, E: Display, F: Display>(
-        &mut self,
-        now: Boottime,
-        reports: &mut Vec<Report>,
-        open: impl FnOnce() -> Result<R, F>,
-        read: impl FnOnce(&mut R) -> Result<T, E>,
-    ) -> Option<T> {
-        if self.reader.is_none() {
-            if now < self.retry_at {
-                return None;
-            }
-            match open() {
-                Ok(reader) => self.reader = Some(reader),
-                Err(error) => {
-                    self.fail(&error, now, reports);
-                    return None;
-                }
-            }
-        }
-        match read(self.reader.as_mut()?) {
-            Ok(value) => {
-                if std::mem::take(&mut self.failing) {
-                    reports.push(Report::Back { source: self.name });
-                }
-                Some(value)
-            }
-            Err(error) => {
-                self.fail(&error, now, reports);
-                None
-            }
-        }
-    }
-
-    fn fail(&mut self, error: &dyn Display, now: Boottime, reports: &mut Vec<Report>) {
-        self.reader = None;
-        self.retry_at = now.plus(RETRY_AFTER);
-        if !std::mem::replace(&mut self.failing, true) {
-            reports.push(Report::Lost { source: self.name, reason: error.to_string() });
-        }
     }
 }
 
@@ -310,7 +241,6 @@ impl MemInfoReader {
 
 /// Rendering vmstat costs the kernel five times as much as meminfo.
 const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
-const RETRY_AFTER: Duration = Duration::from_secs(60);
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -326,7 +256,8 @@ mod tests {
     fn tree() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("pressure")).unwrap();
-        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\nSlab: 3 kB\n").unwrap();
+        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\nMemAvailable: 4 kB\nSlab: 3 kB\n")
+            .unwrap();
         fs::write(root.path().join("pressure/memory"), "some total=5\nfull total=1\n").unwrap();
         fs::write(root.path().join("vmstat"), "oom_kill 2\n").unwrap();
         root
@@ -386,6 +317,19 @@ mod tests {
         sources.read(&mut sample, moment(1_000));
         assert!(sample.meminfo.is_none() && sample.pressure.is_some());
         assert_eq!(sample.extras, [None]);
+    }
+
+    #[test]
+    fn what_this_kernel_lacks_is_said_once() {
+        let root = tree();
+        fs::write(root.path().join("meminfo"), "MemTotal: 10 kB\n").unwrap();
+        let mut sources = Sources::open(root.path(), &needs(), Boottime(0));
+        let mut sample = Sample::new(moment(0), 1);
+        for second in 0..3 {
+            sources.read(&mut sample, moment(second * 1_000));
+        }
+        let lacks = ["MemAvailable", "Slab"].map(|field| Report::Lacks { field: field.into() });
+        assert_eq!(sources.reports().collect::<Vec<_>>(), lacks);
     }
 
     #[test]

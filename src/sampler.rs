@@ -4,7 +4,8 @@ use crate::clock::{Boottime, Clock, Moment, Timestamp};
 use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
-use crate::sample::{Report, Sample, Sources};
+use crate::sample::{Sample, Sources};
+use crate::source::kept::Report;
 use crate::ticks::Ticks;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
@@ -260,5 +261,6 @@ fn log_report(report: &Report) {
             tracing::warn!(source, reason, "a kernel file cannot be read: its metrics are absent");
         }
         Report::Back { source } => tracing::info!(source, "a kernel file can be read again"),
+        Report::Lacks { .. } => tracing::warn!("{report}"),
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::clock::Clock;
+use crate::command::output;
 use crate::command::outside;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -13,6 +14,7 @@ use crate::metric::{self, Formula};
 use crate::pipeline::identity_of;
 use crate::sample::{Sample, Sources};
 use crate::sink::{Answer, Outcome, Sink};
+use crate::source::kept::Report;
 use crate::table::Table;
 use tokio::sync::watch;
 
@@ -57,12 +59,14 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
     for line in &lines {
         table.row([line.state.as_str(), line.what, &line.evidence]);
     }
-    print!("{table}");
+    let mut text = table.to_string();
+    let mut separator = "\n";
     for line in lines.iter().filter(|line| !line.remedy.is_empty()) {
-        println!("{}: {}", line.what, line.remedy);
+        text += &format!("{separator}{}: {}\n", line.what, line.remedy);
+        separator = "";
     }
     let found = lines.iter().any(|line| line.state == State::Finding);
-    if found { Exit::Findings } else { Exit::Ok }
+    output::show(text, if found { Exit::Findings } else { Exit::Ok })
 }
 
 impl State {
@@ -100,10 +104,13 @@ fn kernel(config: &Config, clock: &Clock) -> Vec<Line> {
     let mut sources = Sources::open(&config.sample.proc_root, &needs, now.boot);
     let mut sample = Sample::new(now, metrics.meminfo.len());
     sources.read(&mut sample, now);
-    let reports: Vec<String> = sources.reports().map(|report| report.to_string()).collect();
-    let why = |source: &str| {
-        let mut reports = reports.iter();
-        reports.find(|report| report.starts_with(source)).cloned().unwrap_or_default()
+    let reports: Vec<Report> = sources.reports().collect();
+    let why = |wanted: &str| {
+        let reason = reports.iter().find_map(|report| match report {
+            Report::Lost { source, reason } if *source == wanted => Some(reason.clone()),
+            _ => None,
+        });
+        reason.unwrap_or_default()
     };
     let mut lines = vec![memory(&sample, why("meminfo"))];
     lines.push(match sample.pressure {
@@ -111,8 +118,8 @@ fn kernel(config: &Config, clock: &Clock) -> Vec<Line> {
         None => Line {
             state: State::Note,
             what: "pressure",
-            evidence: why("pressure"),
-            remedy: "metrics of stalls stay absent until the kernel is booted with psi=1".into(),
+            evidence: why("pressure/memory"),
+            remedy: "the metrics of stalls stay absent".into(),
         },
     });
     lines.push(match sample.vmstat {
@@ -127,7 +134,7 @@ fn kernel(config: &Config, clock: &Clock) -> Vec<Line> {
             state: State::Note,
             what: "vmstat",
             evidence: why("vmstat"),
-            remedy: "metrics of vmstat stay absent".into(),
+            remedy: "OomKills and the rates of paging stay absent".into(),
         },
     });
     lines.extend(missing_fields(config, &sample));
@@ -150,7 +157,7 @@ fn memory(sample: &Sample, why: String) -> Line {
             state: State::Finding,
             what: "meminfo",
             evidence: why,
-            remedy: "without /proc/meminfo there is nothing to publish".into(),
+            remedy: "without it there is nothing to publish".into(),
         },
     }
 }

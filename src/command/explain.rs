@@ -1,12 +1,13 @@
 //! `cwmem explain`: every formula in words, its value on this host now, and the fields it used.
 
 use crate::clock::Clock;
+use crate::command::output::{self, complain};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::metric::{self, Metric, NATIVE, Value};
+use crate::metric::{self, Formula, Metric, NATIVE, Value};
 use crate::sample::{Differences, Sample, Sources};
 use crate::table::Table;
-use crate::units::{Grain, Unit};
+use crate::units::Unit;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,28 +28,43 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
         rates = differences.take(&sample);
     }
     for report in sources.reports() {
-        eprintln!("cwmem: {report}");
+        complain(report);
     }
     let mut table = Table::new(&["TOOL", "METRIC", "VALUE", "FORMULA", "FIELDS"]);
     for metric in &NATIVE {
         let value = metric.value(&sample, &rates);
         let value = value.map_or("-".into(), |value| shown(metric, value));
-        let used =
-            fields_of(metric).filter_map(|field| {
-                let place = fields.iter().position(|other| *other == field)?;
-                let value = sample.extras[place];
-                Some(value.map_or(format!("{field} -"), |value| {
-                    format!("{field} {}", amount(&field, value))
-                }))
-            });
-        let used = used.collect::<Vec<_>>().join(", ");
+        let used = used(metric, &sample, &fields);
         table.row(["cwmem", &metric.name, &value, &metric.words, &used]);
     }
-    print!("{table}");
-    println!(
-        "\n\"-\" is a value that this host doesn't give: no swap, an older kernel, or pressure stall information off."
-    );
-    Exit::Ok
+    let exit = if sample.meminfo.is_some() { Exit::Ok } else { Exit::Findings };
+    output::show(format_args!("{table}\n{LEGEND}\n"), exit)
+}
+
+/// What stood in the kernel's files for the formula.
+fn used(metric: &Metric, sample: &Sample, fields: &[String]) -> String {
+    let counter = match metric.formula {
+        Formula::Stall(total) => sample.pressure.and_then(|pressure| total(&pressure)),
+        Formula::Rate(count) | Formula::Events(count) => {
+            sample.vmstat.and_then(|vmstat| count(&vmstat))
+        }
+        Formula::MemInfo(_) | Formula::Extra(_) => {
+            let used = fields_of(metric).into_iter().filter_map(|field| {
+                let place = fields.iter().position(|other| *other == field)?;
+                let value = sample.extras[place].map_or("-".into(), |value| amount(&field, value));
+                Some(format!("{field} {value}"))
+            });
+            return used.collect::<Vec<_>>().join(", ");
+        }
+    };
+    // Within the parentheses stand the file and the counter's name in it.
+    let inner = metric.words.split(['(', ')']).nth(1).unwrap_or_default();
+    let name = inner.split_once(' ').map_or(inner, |(_, name)| name);
+    let unit = if matches!(metric.formula, Formula::Stall(_)) { " µs" } else { "" };
+    match counter {
+        Some(count) => format!("{name} {count}{unit}"),
+        None => format!("{name} -"),
+    }
 }
 
 /// A value as the datum would carry it.
@@ -56,10 +72,12 @@ fn shown(metric: &Metric, value: Value) -> String {
     let value = match value {
         Value::Weighted(value, _) | Value::Events(value) => value,
     };
-    match (metric.unit, metric.grain) {
-        (Unit::Bytes, _) => format!("{} MiB", (value / f64::from(1 << 20) * 10.0).round() / 10.0),
-        (unit, Grain::Tenth) => format!("{value:.2} {unit}"),
-        (unit, Grain::ThreeDigits) => format!("{value:.0} {unit}"),
+    match metric.unit {
+        Unit::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
+        Unit::Percent => format!("{value:.2} %"),
+        Unit::CountPerSecond => format!("{value:.0} /s"),
+        Unit::Count => format!("{value:.0}"),
+        Unit::None => format!("{value:.2}"),
     }
 }
 
@@ -67,13 +85,17 @@ fn amount(field: &str, value: u64) -> String {
     if field.starts_with("HugePages_") { value.to_string() } else { format!("{} kB", value / 1024) }
 }
 
-/// The fields of /proc/meminfo that the formula's words name.
-fn fields_of(metric: &Metric) -> impl Iterator<Item = String> + '_ {
+/// The fields of /proc/meminfo that the formula's words name, each once.
+fn fields_of(metric: &Metric) -> Vec<String> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let words = metric.words.split(move |character| !is_name(character));
-    words
-        .filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase()))
-        .map(str::to_owned)
+    let mut fields = Vec::new();
+    for word in words.filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase())) {
+        if !fields.iter().any(|field| field == word) {
+            fields.push(word.to_owned());
+        }
+    }
+    fields
 }
 
 fn all_fields() -> Vec<String> {
@@ -83,4 +105,6 @@ fn all_fields() -> Vec<String> {
     fields
 }
 
+const LEGEND: &str = "\"-\" is a value that this host doesn't give: no swap, an older kernel, \
+                      pressure stall information off, or a rate of a captured tree.";
 const BETWEEN_READINGS: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod explain;
 pub mod man;
 pub mod once;
-/// Not a command: what several of them share.
+/// Not commands: what several of them share.
+pub mod output;
 pub mod outside;
 pub mod run;

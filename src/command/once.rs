@@ -2,20 +2,20 @@
 
 use crate::batch::batches;
 use crate::clock::{Clock, Moment};
+use crate::command::output::{self, complain};
 use crate::command::outside;
 use crate::config::Config;
 use crate::datum::{Datum, Resolution};
 use crate::exit::Exit;
-use crate::identity::Identity;
 use crate::identity::dress::dress;
-use crate::identity::remedy::describe;
+use crate::identity::remedy::{Described, describe};
+use crate::identity::sets::Resolution as Resolved;
 use crate::metric;
 use crate::pipeline::identity_of;
 use crate::sample::{Sample, Sources};
 use crate::sink::{Outcome, Sink};
 use crate::standard_output::{Form, StandardOutput};
 use crate::window::{End, Figure, Window};
-use std::io;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -40,48 +40,63 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
     }
     let figures =
         if options.period { whole_period(config, clock).await } else { one_sample(config, clock) };
-    let datums = dressed(&figures, config, &identity);
     if figures.is_empty() {
-        eprintln!("cwmem: there is nothing to publish: no enabled metric has a value on this host");
+        complain(NOTHING);
         return Exit::Findings;
     }
+    let sets = identity.sets(config.metrics.dimensions.as_deref());
+    let complete = say_what_lacks(&describe(&identity, &sets));
+    let namespace = config.metrics.namespace.as_str().into();
+    let resolution = Resolution::of(config.publish.period);
+    let datums = dress(&figures, &identity, &sets, namespace, resolution).datums;
     let (_sender, names) = watch::channel(identity);
-    if options.dry_run {
+    let exit = if options.dry_run {
         let form = if options.json { Form::Lines } else { Form::Table };
-        put(&mut StandardOutput::new(io::stdout(), form), datums).await
+        put(&mut StandardOutput::new(output::stdout(), form), datums).await
     } else {
-        put(&mut outside::cloudwatch(config, names, clock.clone()), datums).await
-    }
+        let delivered = format!("published {}\n", counted(datums.len()));
+        let exit = put(&mut outside::cloudwatch(config, names, clock.clone()), datums).await;
+        if exit == Exit::Ok { output::show(delivered, exit) } else { exit }
+    };
+    if exit == Exit::Ok && !complete { Exit::Findings } else { exit }
 }
 
-fn dressed(figures: &[Figure], config: &Config, identity: &Identity) -> Vec<Datum> {
-    let sets = identity.sets(config.metrics.dimensions.as_deref());
-    for set in describe(identity, &sets) {
+/// Whether each set that was asked for is published.
+fn say_what_lacks(sets: &[Described]) -> bool {
+    let mut complete = true;
+    for set in sets {
+        let repeated = set.resolution == Resolved::Repeated;
+        complete &= set.remedies.is_empty() || repeated;
+        let what = if repeated { "nothing more" } else { "nothing" };
         for remedy in &set.remedies {
-            eprintln!("cwmem: nothing is published under {}: {remedy}", set.set);
+            complain(format_args!("{what} is published under {}: {remedy}", set.set));
         }
     }
-    let namespace = config.metrics.namespace.as_str().into();
-    dress(figures, identity, &sets, namespace, Resolution::of(config.publish.period)).datums
+    complete
 }
 
 /// Sends everything, whatever becomes of a part of it.
 async fn put(sink: &mut impl Sink, datums: Vec<Datum>) -> Exit {
     let mut exit = Exit::Ok;
     for batch in batches(datums) {
+        let datums = counted(batch.datums.len());
         match sink.put(&batch).await.outcome {
             Outcome::Accepted => {}
             Outcome::Retry { reason, .. } => {
-                eprintln!("cwmem: {} datums were not delivered: {reason}", batch.datums.len());
+                complain(format_args!("{datums} not delivered: {reason}"));
                 exit = Exit::Unavailable;
             }
             Outcome::Rejected { reason } => {
-                eprintln!("cwmem: CloudWatch refuses {} datums: {reason}", batch.datums.len());
+                complain(format_args!("CloudWatch refuses {datums}: {reason}"));
                 exit = Exit::Unavailable;
             }
         }
     }
     exit
+}
+
+fn counted(datums: usize) -> String {
+    if datums == 1 { "1 datum".to_owned() } else { format!("{datums} datums") }
 }
 
 fn one_sample(config: &Config, clock: &Clock) -> Vec<Figure> {
@@ -94,13 +109,14 @@ fn one_sample(config: &Config, clock: &Clock) -> Vec<Figure> {
 async fn whole_period(config: &Config, clock: &Clock) -> Vec<Figure> {
     let period = config.publish.period;
     let now = clock.now();
-    let start = now.wall.floor(period).plus(period);
     let wait = |from: i64| Duration::from_millis(u64::try_from(from).unwrap_or(0));
-    eprintln!("cwmem: sampling from {start} for {}", humantime::format_duration(period));
     let interval = config.sample.interval.duration();
-    // Rates are taken against a reading before the period.
-    let mut reader = Reader::open(config, now);
+    // Rates are taken against a reading an interval before the period's first.
+    let start = now.wall.plus(interval / 2).floor(period).plus(period);
     let first = start.plus(interval / 2);
+    let length = humantime::format_duration(period);
+    complain(format_args!("sampling from {start} for {length}"));
+    let mut reader = Reader::open(config, now);
     clock.sleep(wait(first.millis_since(now.wall)).saturating_sub(interval)).await;
     reader.take(clock.now());
     reader.forget();
@@ -137,7 +153,7 @@ impl Reader {
         self.sources.read(&mut self.sample, now);
         self.window.record(&self.sample);
         for report in self.sources.reports() {
-            eprintln!("cwmem: {report}");
+            complain(report);
         }
     }
 
@@ -150,3 +166,6 @@ impl Reader {
         self.window.close(End::Period)
     }
 }
+
+const NOTHING: &str = "nothing to publish: no enabled metric has a value now (rates need --period, \
+                       and sparse metrics are sent only when they aren't zero)";

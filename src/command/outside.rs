@@ -4,6 +4,7 @@
 use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::cloudwatch::{CloudWatch, Environment, Metadata, Options};
+use crate::command::output::complain;
 use crate::config::Config;
 use crate::dimension::DimensionName;
 use crate::environment::variable;
@@ -39,7 +40,7 @@ pub async fn learn(identity: Identity, config: &Config, clock: &Clock) -> Identi
     let imds = match imds() {
         Ok(imds) => imds,
         Err(error) => {
-            eprintln!("cwmem: AWS_EC2_METADATA_SERVICE_ENDPOINT makes no sense: {error}");
+            complain(format_args!("AWS_EC2_METADATA_SERVICE_ENDPOINT makes no sense: {error}"));
             return identity;
         }
     };

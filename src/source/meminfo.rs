@@ -217,8 +217,12 @@ pub(super) fn number_of(digits: &[u8]) -> Option<u64> {
 }
 
 fn bad_line(number: usize, line: &[u8]) -> ParseError {
-    let shown = &line[..line.len().min(LONGEST_SHOWN)];
-    ParseError::Line { number, text: String::from_utf8_lossy(shown).into_owned() }
+    ParseError::Line { number, text: shown(line) }
+}
+
+/// A bad line for an error: it may be anything, and as long as the file.
+pub(super) fn shown(line: &[u8]) -> String {
+    String::from_utf8_lossy(&line[..line.len().min(LONGEST_SHOWN)]).into_owned()
 }
 
 /// So much of a bad line stands in its error.

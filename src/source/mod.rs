@@ -1,5 +1,6 @@
 //! The kernel's interfaces, one a file: a pure parser and a thin reader each.
 
+pub mod kept;
 pub mod meminfo;
 pub mod pressure;
 pub mod proc_file;

@@ -1,6 +1,6 @@
 //! `/proc/pressure/memory`: how long tasks were stalled for want of memory (Documentation/accounting/psi.rst).
 
-use crate::source::meminfo::number_of;
+use crate::source::meminfo::{number_of, shown};
 use crate::source::proc_file::{Error, ProcFile};
 use std::path::Path;
 
@@ -47,7 +47,7 @@ pub fn parse(text: &[u8]) -> Result<Pressure, ParseError> {
     let mut number = 0;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         number += 1;
-        let error = || ParseError { number, text: String::from_utf8_lossy(line).into_owned() };
+        let error = || ParseError { number, text: shown(line) };
         let whole = line.strip_suffix(b"\n").ok_or_else(error)?;
         let slot = match whole.get(..5) {
             Some(b"some ") => &mut some,

@@ -51,6 +51,10 @@ impl ProcFile {
         let mut length = 0;
         loop {
             if length == self.buffer.len() {
+                if length >= MOST {
+                    let source = io::ErrorKind::FileTooLarge.into();
+                    return Err(ReadError { path: self.path.clone(), source });
+                }
                 self.buffer.resize(length * 2, 0);
             }
             match read_at(&self.file, &mut self.buffer[length..], length as u64) {
@@ -92,6 +96,8 @@ fn advice(path: &Path, source: &io::Error) -> &'static str {
 
 /// /proc/meminfo has about 1.5 kB and /proc/vmstat 5 kB; 16 KiB spares them a second read.
 const FIRST_BUFFER: usize = 16 * 1024;
+/// No file of the kernel's is nearly as long; a wrong path (a device, a log) must not fill the memory.
+const MOST: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +113,13 @@ mod tests {
         let long = "x".repeat(3 * FIRST_BUFFER);
         std::fs::write(&path, &long).unwrap();
         assert_eq!(file.read().unwrap(), long.as_bytes());
+    }
+
+    #[test]
+    fn what_never_ends_is_refused() {
+        let mut file = ProcFile::open(Path::new("/dev"), "zero").unwrap();
+        let error = file.read().err().unwrap().to_string();
+        assert_eq!(error, "cannot read /dev/zero: file too large");
     }
 
     #[test]

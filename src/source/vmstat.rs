@@ -1,6 +1,6 @@
 //! `/proc/vmstat`: the kernel's event counters since boot (mm/vmstat.c).
 
-use crate::source::meminfo::number_of;
+use crate::source::meminfo::{number_of, shown};
 use crate::source::proc_file::{Error, ProcFile, ReadError};
 use std::path::Path;
 
@@ -44,8 +44,7 @@ pub fn parse(text: &[u8]) -> Result<VmStat, ParseError> {
     let mut number = 0;
     while !rest.is_empty() {
         number += 1;
-        let error =
-            || ParseError { number, text: String::from_utf8_lossy(first_line(rest)).into_owned() };
+        let error = || ParseError { number, text: shown(first_line(rest)) };
         let end = memchr::memchr(b'\n', rest).ok_or_else(error)?;
         let line = &rest[..end];
         if let Some((slot, name_length)) = vmstat.slot(line) {

@@ -1,6 +1,8 @@
 //! The real binary as a child process: its configuration, environment, signals and log.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,20 +17,30 @@ pub struct Setup {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     notify: Option<UnixDatagram>,
+    nice: bool,
 }
 
 /// A running agent; killed where a test leaves it running.
 pub struct Agent {
     child: Child,
     folder: TempDir,
-    log: Arc<Log>,
-    notify: Option<UnixDatagram>,
+    log: Arc<Record>,
+    notifications: Arc<Record>,
 }
 
+/// What came so far, each with its time, for those who wait for more.
 #[derive(Default)]
-struct Log {
-    lines: Mutex<Vec<String>>,
+struct Record {
+    entries: Mutex<Vec<(Instant, String)>>,
     more: Condvar,
+}
+
+/// What a command that ran to its end left.
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Setup {
@@ -56,7 +68,18 @@ impl Setup {
             arguments: vec!["run".into()],
             environment: pairs.collect(),
             notify: None,
+            nice: false,
         }
+    }
+
+    /// On EC2 by its configuration, publishing to `url`, with `config` appended.
+    pub fn publishing(url: &str, config: &str) -> Setup {
+        Setup::new(&format!("{}{config}", publishing(url)))
+    }
+
+    /// Before other processes, where the tests' user may ask for that: for tests of the clock.
+    pub fn nice(self) -> Setup {
+        Setup { nice: true, ..self }
     }
 
     /// Instead of `run`.
@@ -88,30 +111,72 @@ impl Setup {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
+        let mut command =
+            Command::new(if self.nice { "nice" } else { self.binary.to_str().unwrap() });
+        if self.nice {
+            command.args(["-n", "-15"]).arg(&self.binary);
+        }
+        command.args(&self.arguments).env_clear();
         command.env("CWMEM_CONFIG", self.folder.path().join("cwmem.toml"));
+        command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// Runs to the end and gives all that was printed.
-    pub fn output(&self) -> std::process::Output {
-        self.command().output().unwrap()
+    /// Runs to the end, which has to come within a minute, and gives all that was printed.
+    pub fn output(&self) -> Output {
+        let [mut stdout, mut stderr] =
+            [tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap()];
+        let mut command = self.command();
+        command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+        let mut child = command.spawn().unwrap();
+        let code = wait(&mut child, PATIENCE, || text(&mut stderr)).0.code();
+        Output { code, stdout: text(&mut stdout), stderr: text(&mut stderr) }
     }
 
     pub fn start(self) -> Agent {
-        let mut child = self.command().spawn().unwrap();
-        let log = Arc::new(Log::default());
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut command = self.command();
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
+        self.follow(child)
+    }
+
+    /// As under systemd: standard error is what JOURNAL_STREAM names.
+    pub fn start_in_journal(self) -> Agent {
+        // A named pipe has an inode before the agent is started, as the journal's socket has.
+        let path = self.folder.path().join("journal");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let pipe = File::options().read(true).write(true).open(&path).unwrap();
+        let metadata = pipe.metadata().unwrap();
+        let mut command = self.command();
+        command.env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()));
+        let child =
+            command.stdout(Stdio::null()).stderr(pipe.try_clone().unwrap()).spawn().unwrap();
+        self.record(child, pipe)
+    }
+
+    fn follow(self, mut child: Child) -> Agent {
+        let stderr = child.stderr.take().unwrap();
+        self.record(child, stderr)
+    }
+
+    fn record(self, child: Child, stderr: impl Read + Send + 'static) -> Agent {
+        let log = Arc::new(Record::default());
         let writer = log.clone();
         std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                writer.lines.lock().unwrap().push(line);
-                writer.more.notify_all();
-            }
+            let lines = BufReader::new(stderr).lines();
+            lines.map_while(Result::ok).for_each(|line| writer.push(line));
         });
-        Agent { child, folder: self.folder, log, notify: self.notify }
+        let notifications = Arc::new(Record::default());
+        if let Some(socket) = self.notify {
+            let writer = notifications.clone();
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4_096];
+                while let Ok(length) = socket.recv(&mut buffer) {
+                    writer.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+                }
+            });
+        }
+        Agent { child, folder: self.folder, log, notifications }
     }
 }
 
@@ -127,61 +192,48 @@ impl Agent {
     /// `signal`: as kill(1) names it, such as "TERM".
     pub fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        // The shell's own, as not every system has the program.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &id]);
+        assert!(shell.status().unwrap().success());
     }
 
     /// How it ended, and how long that took; panics where it takes longer than `patience`.
     pub fn wait(&mut self, patience: Duration) -> (ExitStatus, Duration) {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, start.elapsed());
-            }
-            assert!(start.elapsed() < patience, "still running; it said:\n{}", self.said());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let log = self.log.clone();
+        wait(&mut self.child, patience, || log.joined())
     }
 
     /// Waits for a line of the log that contains `text`, and gives it.
     pub fn wait_for_line(&self, text: &str, patience: Duration) -> String {
-        let end = Instant::now() + patience;
-        let mut lines = self.log.lines.lock().unwrap();
-        loop {
-            if let Some(line) = lines.iter().find(|line| line.contains(text)) {
-                return line.clone();
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no line with {text:?} among:\n{}", lines.join("\n"));
-            lines = self.log.more.wait_timeout(lines, left).unwrap().0;
-        }
+        self.log.wait_for(0, text, patience).1.1
     }
 
     /// How many lines of the log contain `text` by now.
     pub fn count_lines(&self, text: &str) -> usize {
-        self.log.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+        let lines = self.log.entries.lock().unwrap();
+        lines.iter().filter(|(_, line)| line.contains(text)).count()
     }
 
     pub fn said(&self) -> String {
-        self.log.lines.lock().unwrap().join("\n")
+        self.log.joined()
     }
 
-    /// Waits for a notification that contains `text`, as the service manager would get it.
-    pub fn wait_for_notification(&self, text: &str, patience: Duration) -> String {
-        let socket = self.notify.as_ref().expect("Setup::notified");
-        let end = Instant::now() + patience;
-        let mut seen = Vec::new();
-        let mut buffer = [0; 4_096];
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no notification with {text:?} among: {seen:?}");
-            socket.set_read_timeout(Some(left)).unwrap();
-            let Ok(length) = socket.recv(&mut buffer) else { continue };
-            let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
-            if message.contains(text) {
-                return message;
-            }
-            seen.push(message);
-        }
+    /// Waits for a notification that contains `text`, as the service manager would get it. The
+    /// first `skip` are passed over; gives its place, so that the next can be waited for behind it.
+    pub fn wait_for_notification(
+        &self,
+        skip: usize,
+        text: &str,
+        patience: Duration,
+    ) -> (usize, Instant, String) {
+        let (place, (at, message)) = self.notifications.wait_for(skip, text, patience);
+        (place, at, message)
+    }
+
+    /// All notifications so far, with their times.
+    pub fn notifications(&self) -> Vec<(Instant, String)> {
+        self.notifications.entries.lock().unwrap().clone()
     }
 }
 
@@ -191,3 +243,66 @@ impl Drop for Agent {
         let _ = self.child.wait();
     }
 }
+
+impl Record {
+    fn push(&self, text: String) {
+        self.entries.lock().unwrap().push((Instant::now(), text));
+        self.more.notify_all();
+    }
+
+    fn joined(&self) -> String {
+        let entries = self.entries.lock().unwrap();
+        entries.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn wait_for(&self, skip: usize, text: &str, patience: Duration) -> (usize, (Instant, String)) {
+        let end = Instant::now() + patience;
+        let mut entries = self.entries.lock().unwrap();
+        loop {
+            let mut behind = entries.iter().enumerate().skip(skip);
+            if let Some((place, entry)) = behind.find(|(_, (_, entry))| entry.contains(text)) {
+                return (place, entry.clone());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "nothing with {text:?} behind {skip} of {entries:#?}");
+            entries = self.more.wait_timeout(entries, left).unwrap().0;
+        }
+    }
+}
+
+/// The part of a configuration that makes an agent publish to `url`, on EC2, asking nobody.
+pub fn publishing(url: &str) -> String {
+    format!(
+        "cloudwatch.endpoint_url = {url:?}\nidentity.instance_id = {INSTANCE:?}\nidentity.imds = false\n"
+    )
+}
+
+fn wait(
+    child: &mut Child,
+    patience: Duration,
+    said: impl FnOnce() -> String,
+) -> (ExitStatus, Duration) {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, start.elapsed());
+        }
+        if start.elapsed() > patience {
+            let _ = child.kill();
+            panic!("still running after {patience:?}; it said:\n{}", said());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// From its beginning: the child moved the place that both share.
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Of the agents that publish.
+pub const INSTANCE: &str = "i-0123456789abcdef0";
+const PATIENCE: Duration = Duration::from_secs(60);

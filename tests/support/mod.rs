@@ -5,11 +5,13 @@
     unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "each test binary uses its own part, in real time, and may stop where it cannot go on"
 )]
 
 pub mod agent;
+pub mod api;
 pub mod cloudwatch;
 pub mod imds;
 pub mod proxy;

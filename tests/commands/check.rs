@@ -1,0 +1,173 @@
+//! `cwmem check`: what it finds, what it advises, and that it leaves nothing behind.
+
+use crate::support::agent::{Setup, publishing};
+use crate::support::cloudwatch::{Behaviour, Clock, Double, Fault};
+use crate::{LOCAL, run};
+use std::time::Duration;
+
+#[test]
+fn a_good_configuration_offline() {
+    let output = run(&["check", "--offline"], LOCAL);
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    let states: Vec<_> =
+        output.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(states[..3], ["STATE", "ok", "ok"], "{output:?}");
+    for word in ["configuration", "meminfo", "pressure", "vmstat", "{Host}: Host=test"] {
+        assert!(output.stdout.contains(word), "{output:?}");
+    }
+    assert!(!output.stdout.contains("CloudWatch"), "{output:?}");
+    let shipped =
+        Setup::new(LOCAL).arguments(&["check", "--offline", "--config", "config/cwmem.toml"]);
+    assert_eq!(shipped.output().code, Some(0));
+}
+
+#[test]
+fn a_bad_configuration_tells_everything_at_once() {
+    let config = r#"
+[sample]
+interval = "50ms"
+[metrics]
+enabled = ["MemoryUsedPercnt"]
+namspace = "x"
+[publish]
+period = "7s"
+[log]
+level = "loud"
+[cloudwatch]
+proxy = "socks://user:hunter2@proxy"
+"#;
+    for arguments in [&["check", "--offline"][..], &["check"], &["run"], &["once", "--dry-run"]] {
+        let setup = Setup::new(config).arguments(arguments);
+        let path = setup.folder().join("cwmem.toml");
+        let output = setup.output();
+        assert_eq!((output.code, output.stdout.as_str()), (Some(78), ""), "{output:?}");
+        let said = output.stderr.replace(path.to_str().unwrap(), "FILE");
+        let expected = [
+            "FILE:3: sample.interval: ",
+            "FILE:5: metrics.enabled: ",
+            "FILE:6: metrics.namspace: unknown key; did you mean metrics.namespace?",
+            "FILE:8: publish.period: ",
+            "FILE:10: log.level: ",
+            "FILE:12: cloudwatch.proxy: ",
+        ];
+        assert_eq!(said.lines().count(), expected.len(), "{said}");
+        for (line, expected) in said.lines().zip(expected) {
+            assert!(line.starts_with(expected), "{line}");
+        }
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    for arguments in [&["check", "--offline"][..], &["once", "--dry-run"], &["run"], &["explain"]] {
+        let output = run(&[arguments, &["--config", "/nonexistent/x.toml"]].concat(), "");
+        assert_eq!(output.code, Some(78), "{output:?}");
+        let expected =
+            "/nonexistent/x.toml: cannot be read: No such file or directory (os error 2)\n";
+        assert_eq!(output.stderr, expected);
+    }
+}
+
+#[test]
+fn the_way_to_cloudwatch_is_tried_and_nothing_is_stored() {
+    let double = Double::start();
+    let output = run(&["check"], &publishing(&double.url()));
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{output:?}");
+    let line = output.stdout.lines().find(|line| line.contains("CloudWatch")).unwrap();
+    assert!(line.starts_with("ok ") && line.contains("answers"), "{output:?}");
+    let seen = double.seen();
+    assert_eq!((seen.requests, seen.accepted.len()), (1, 0), "{seen:?}");
+    assert!(seen.refused[0].request.as_ref().unwrap().datums.is_empty());
+}
+
+/// What goes wrong is a finding with its cause and its remedy.
+#[test]
+fn each_obstacle_is_found() {
+    let double = Double::start();
+    let table: &[(Behaviour, &str, &str)] = &[
+        (Fault::access_denied().into(), "access denied", STATEMENT),
+        (Fault::expired_token().into(), "credentials", "see that they are renewed"),
+        (Fault::invalid_client_token_id().into(), "credentials", "doesn't know their key"),
+        (Fault::signature_does_not_match().into(), "credentials", "check the secret key"),
+        (Fault::throttled("ThrottlingException").into(), "throttled", "Rate exceeded"),
+        (Fault::unavailable().into(), "service", "503"),
+        (Behaviour::captive_proxy(), "foreign answer", "captive or filtering proxy"),
+        (Behaviour::Cut, "network", "lost before the answer"),
+    ];
+    for (behaviour, cause, remedy) in table {
+        double.next(behaviour.clone());
+        let output = run(&["check"], &publishing(&double.url()));
+        assert_eq!(output.code, Some(1), "{behaviour:?}: {output:?}");
+        let finding = output.stdout.lines().find(|line| line.starts_with("finding")).unwrap();
+        assert!(finding.contains("CloudWatch") && finding.contains(cause), "{output:?}");
+        let last = output.stdout.lines().last().unwrap();
+        assert!(last.starts_with("CloudWatch: ") && last.contains(remedy), "{output:?}");
+    }
+    assert!(double.seen().accepted.is_empty());
+}
+
+#[test]
+fn nobody_at_the_endpoint() {
+    let mut double = Double::start();
+    double.stop();
+    let output = run(&["check"], &publishing(&double.url()));
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stdout.contains("no connection to CloudWatch in eu-central-1"), "{output:?}");
+}
+
+#[test]
+fn a_wrong_clock_is_found() {
+    // Refused for its signature's time, or answered with another time.
+    for (ahead, check_skew, expected) in [
+        (600, true, "600 s behind the service's"),
+        (-600, true, "600 s ahead of the service's"),
+        (60, false, "60 s"),
+    ] {
+        let clock = Clock::offset(ahead);
+        let double = Double::builder().clock(clock).check_skew(check_skew).start().unwrap();
+        let output = run(&["check"], &publishing(&double.url()));
+        assert_eq!(output.code, Some(1), "{output:?}");
+        // A second may pass between the two readings of the time.
+        let neighbour = expected.replace("600", if ahead < 0 { "601" } else { "599" });
+        let neighbour = neighbour.replace("60 s", "59 s");
+        let said = output.stdout.contains(expected) || output.stdout.contains(&neighbour);
+        assert!(said, "{expected}: {output:?}");
+        assert!(output.stdout.contains("clock"), "{output:?}");
+    }
+    let double = Double::builder().check_skew(true).start().unwrap();
+    assert_eq!(run(&["check"], &publishing(&double.url())).code, Some(0));
+}
+
+/// Of the statement, all that a policy needs can be copied from the output.
+#[test]
+fn the_missing_statement_is_whole() {
+    let double = Double::start();
+    double.next(Fault::access_denied());
+    let config =
+        format!("{}metrics.namespace = \"Team \\\"A\\\"/Memory\"", publishing(&double.url()));
+    let output = run(&["check"], &config);
+    let start = output.stdout.find("{\"Effect\"").unwrap();
+    let mut statements = serde_json::Deserializer::from_str(&output.stdout[start..]).into_iter();
+    let statement: serde_json::Value = statements.next().unwrap().unwrap();
+    assert_eq!(statement["Action"], "cloudwatch:PutMetricData");
+    let namespace = &statement["Condition"]["StringEquals"]["cloudwatch:namespace"];
+    assert_eq!(namespace, "Team \"A\"/Memory");
+}
+
+/// On EC2 by DMI, with a metadata service that nobody is: found within its patience.
+#[test]
+fn missing_metadata_is_a_finding_with_its_remedy() {
+    let config = "identity.ec2 = true\nmetrics.dimensions = [[\"InstanceId\"], [\"Host\"]]";
+    let started = std::time::Instant::now();
+    let output = run(&["check"], config);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stdout.contains("{InstanceId}: not known yet"), "{output:?}");
+    assert!(output.stdout.contains("modify-instance-metadata-options"), "{output:?}");
+    assert!(started.elapsed() < Duration::from_secs(30), "{output:?}");
+    // Offline, what wasn't asked for is no finding.
+    let output = run(&["check", "--offline"], config);
+    assert_eq!(output.code, Some(0), "{output:?}");
+}
+
+const STATEMENT: &str = r#"{"Effect":"Allow","Action":"cloudwatch:PutMetricData","Resource":"*","Condition":{"StringEquals":{"cloudwatch:namespace":"EC2/Memory"}}}"#;
