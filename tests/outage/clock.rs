@@ -1,7 +1,7 @@
 //! Wall clocks that are wrong, or put right.
 
 use crate::support::cloudwatch::Clock;
-use crate::world::{Simulation, aligned, counts, on_host, parts};
+use crate::world::{Simulation, aligned, all_at_once, counts, on_host, parts};
 use std::time::Duration;
 
 /// Two hours forward at 14 s, back at 29 s: each sample stays where the clock was when it was
@@ -46,11 +46,7 @@ fn steps_close_parts_and_move_nothing() {
 #[test]
 fn what_lies_ahead_waits_and_is_not_dropped() {
     let cases = [(true, "InvalidSignatureException"), (false, "InvalidParameterValue")];
-    std::thread::scope(|scope| {
-        for (check_skew, code) in cases {
-            scope.spawn(move || ahead(check_skew, code));
-        }
-    });
+    all_at_once(&cases, |(check_skew, code)| ahead(*check_skew, code));
 }
 
 fn ahead(check_skew: bool, code: &str) {

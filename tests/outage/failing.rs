@@ -2,10 +2,8 @@
 
 use crate::support::cloudwatch::{Behaviour, Fault, Request, Seen};
 use crate::world::{
-    PERIOD, Simulation, aligned, assert_complete, counts, many, on_host, second_of,
+    PERIOD, Simulation, aligned, all_at_once, assert_complete, counts, many, on_host, second_of,
 };
-use std::fmt::Debug;
-use std::thread::Builder;
 use std::time::Duration;
 
 /// Every spelling of a throttle that AWS documents, for two minutes each.
@@ -160,16 +158,6 @@ fn starts(request: &Request) -> Vec<i64> {
         request.datums.iter().map(|datum| second_of(datum.timestamp) as i64).collect();
     starts.dedup();
     starts
-}
-
-/// Each case on a thread of its own, which is named by it when it fails.
-fn all_at_once<T: Sync + Debug>(cases: &[T], check: impl Fn(&T) + Sync) {
-    std::thread::scope(|scope| {
-        for case in cases {
-            let thread = Builder::new().name(format!("{case:?}"));
-            thread.spawn_scoped(scope, || check(case)).unwrap();
-        }
-    });
 }
 
 const SPEED: u32 = 30;

@@ -2,7 +2,7 @@
 
 use crate::support::cloudwatch::{Seen, Series};
 use crate::support::imds::{ImdsDouble, Mode, Tags};
-use crate::world::{HOST, Simulation, aligned, assert_complete, counts, parts};
+use crate::world::{HOST, Simulation, aligned, all_at_once, assert_complete, counts, parts};
 
 const CONFIG: &str = r#"
 publish.period = "10s"
@@ -41,23 +41,19 @@ fn late(tags: Tags, life_cycle: Option<&str>) -> Seen {
 }
 
 #[test]
-fn without_tags_outside_of_any_group() {
-    let seen = late(Tags::Off, None);
-    assert_eq!(shapes(&seen), ["Host", "ImageId", "InstanceId"]);
-}
-
-/// The optional name is there, only not known: without it the set isn't what was asked for.
-#[test]
-fn without_tags_in_a_group() {
-    let seen = late(Tags::Off, Some("InService"));
-    assert_eq!(shapes(&seen), ["Host", "InstanceId"]);
-}
-
-#[test]
-fn with_tags() {
-    let seen = late(Tags::on(&[("Team", "db"), ("aws:autoscaling:groupName", "web")]), None);
-    let expected = ["AutoScalingGroupName ImageId", "Host", "InstanceId", "InstanceId Team"];
-    assert_eq!(shapes(&seen), expected);
+fn metadata_that_is_late_by_a_minute() {
+    let tags = Tags::on(&[("Team", "db"), ("aws:autoscaling:groupName", "web")]);
+    let all = ["AutoScalingGroupName ImageId", "Host", "InstanceId", "InstanceId Team"];
+    // An optional name falls away only where it is known absent: a group's member has one, which
+    // isn't known without tags.
+    let cases = [
+        (Tags::Off, None, &["Host", "ImageId", "InstanceId"][..]),
+        (Tags::Off, Some("InService"), &["Host", "InstanceId"]),
+        (tags, Some("InService"), &all),
+    ];
+    all_at_once(&cases, |(tags, life_cycle, expected)| {
+        assert_eq!(shapes(&late(tags.clone(), *life_cycle)), *expected);
+    });
 }
 
 fn host() -> Series {

@@ -1,7 +1,7 @@
 //! The last words.
 
 use crate::support::cloudwatch::Behaviour;
-use crate::world::{Simulation, counts, on_host, second_of};
+use crate::world::{Simulation, all_at_once, counts, on_host, second_of};
 
 #[test]
 fn the_open_window_is_sent_at_once() {
@@ -25,11 +25,11 @@ fn the_open_window_is_sent_at_once() {
 #[test]
 fn it_ends_within_the_grace_time() {
     let cases = [("hang", Some(Behaviour::Hang)), ("refused", None)];
-    for (name, behaviour) in cases {
+    all_at_once(&cases, |(name, behaviour)| {
         // Requests wait for an answer for longer than the grace time.
         let mut world = Simulation::new(0.45, 5);
         match behaviour {
-            Some(behaviour) => world.double.always(behaviour),
+            Some(behaviour) => world.double.always(behaviour.clone()),
             None => world.double.stop(),
         }
         let agent = world.start("publish = { period = \"10s\", grace = \"3s\" }");
@@ -44,5 +44,5 @@ fn it_ends_within_the_grace_time() {
         let seen = world.double.seen();
         assert!(seen.accepted.is_empty());
         assert!(seen.refused.iter().all(|refusal| second_of(refusal.at) < before + 6.0));
-    }
+    });
 }

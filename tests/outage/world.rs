@@ -16,6 +16,7 @@ use cwmem::notify::Notifier;
 use cwmem::pipeline::{self, Signal, World};
 use cwmem::publisher::Summary;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -334,6 +335,16 @@ pub fn many(sets: u8, length: usize) -> String {
         extras.join(", "),
         pairs.collect::<String>()
     )
+}
+
+/// Each case on a thread of its own, which is named by it when it fails.
+pub fn all_at_once<T: Sync + Debug>(cases: &[T], check: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            let thread = std::thread::Builder::new().name(format!("{case:?}"));
+            thread.spawn_scoped(scope, || check(case)).unwrap();
+        }
+    });
 }
 
 /// Simulated seconds since the start of the first minute.
