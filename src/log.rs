@@ -14,9 +14,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 static LEVEL: AtomicU8 = AtomicU8::new(2);
 static JSON: AtomicBool = AtomicBool::new(false);
@@ -26,9 +26,8 @@ pub fn start(settings: Log) {
     apply(settings);
     let journal = environment::variable("JOURNAL_STREAM");
     let journal = journal.is_some_and(|stream| Some(stream) == identity_of_stderr());
-    let subscriber = tracing_subscriber::registry().with(Lines { journal });
     // Fails where a subscriber is set already: by an earlier call, with the same effect.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(Lines { journal });
 }
 
 /// Standard error's device and inode, as JOURNAL_STREAM names them (systemd.exec(5)). The variable
@@ -51,16 +50,32 @@ struct Lines {
     journal: bool,
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
+impl Subscriber for Lines {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
+        // Spans would only have to be remembered: what we log says where it comes from.
+        let ours = is_ours(metadata) && metadata.is_event();
+        if ours { Interest::sometimes() } else { Interest::never() }
     }
 
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        is_ours(metadata) && level_of(metadata) as u8 <= LEVEL.load(Ordering::Relaxed)
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata)
+            && metadata.is_event()
+            && level_of(metadata) as u8 <= LEVEL.load(Ordering::Relaxed)
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = level_of(event.metadata());
