@@ -1,7 +1,7 @@
 //! Wall clocks that are wrong, or put right.
 
 use crate::support::cloudwatch::Clock;
-use crate::world::{Simulation, aligned, counts, on_host};
+use crate::world::{Simulation, aligned, counts, on_host, parts};
 use std::time::Duration;
 
 /// Two hours forward at 14 s, back at 29 s: each sample stays where the clock was when it was
@@ -19,23 +19,26 @@ fn steps_close_parts_and_move_nothing() {
     let summary = agent.stop();
     assert_eq!((summary.dropped, summary.undelivered), (0, 0));
     assert!(aligned(&seen));
-    let counts = counts(&seen, &used);
+    // The start of each period, its parts, and the tenths of a second that it has: the first point
+    // is a part of its own, and each step closes one.
     let expected = [
-        (0, 100.0),
-        (10, 40.0),
-        (20, 10.0),
-        (30, 100.0),
-        (40, 100.0),
-        (TWO_HOURS + 10, 60.0),
-        (TWO_HOURS + 20, 90.0),
+        (0, 2, 100.0),
+        (10, 1, 40.0),
+        (20, 1, 10.0),
+        (30, 1, 100.0),
+        (40, 1, 100.0),
+        (TWO_HOURS + 10, 1, 60.0),
+        (TWO_HOURS + 20, 1, 90.0),
     ];
-    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), expected.map(|(start, _)| start));
-    for (start, expected) in expected {
-        let off = (counts[&start] - expected).abs();
-        assert!(off <= 20.0, "{expected} expected at {start}: {counts:?}");
+    assert_eq!(parts(&seen, &used), expected.map(|(start, parts, _)| (start, parts)).into());
+    let counts = counts(&seen, &used);
+    for (start, _, expected) in expected {
+        // A busy machine may cost the simulation some ticks.
+        let count = counts[&start];
+        assert!((expected / 2.0..=expected + 20.0).contains(&count), "{start}: {counts:?}");
     }
-    let (total, expected) = (counts.values().sum::<f64>(), 500.0);
-    assert!((total - expected).abs() <= 20.0, "{total}: {counts:?}");
+    let total = counts.values().sum::<f64>();
+    assert!((400.0..=520.0).contains(&total), "{total}: {counts:?}");
 }
 
 /// Three hours ahead, the service refuses signatures or timestamps: one answer is enough. What it
@@ -64,7 +67,7 @@ fn ahead(check_skew: bool, code: &str) {
     let seen = world.until(|seen| counts(seen, &used).contains_key(&40));
     let right = counts(&seen, &used);
     assert_eq!(right.keys().copied().collect::<Vec<_>>(), [30, 40], "{right:?}");
-    assert!((60.0..=90.0).contains(&right[&30]), "{right:?}");
+    assert!((40.0..=90.0).contains(&right[&30]), "{right:?}");
     // The service's time comes near: what was ahead is welcome now.
     let time = world.time();
     world.double.set_clock(Clock::from_fn(move || time.now() + Duration::from_secs(2 * 3_600)));
@@ -77,9 +80,10 @@ fn ahead(check_skew: bool, code: &str) {
     assert_eq!(agent.stop().dropped, 0);
     let counts = counts(&seen, &used);
     for (start, expected) in ahead {
-        let off = (counts[&start] - expected).abs();
-        assert!(off <= 10.0, "{expected} expected at {start}: {counts:?}");
+        let count = counts[&start];
+        assert!((expected / 2.0..=expected + 20.0).contains(&count), "{start}: {counts:?}");
     }
+    assert_eq!(parts(&seen, &used)[&ahead[1].0], 1, "none twice");
     assert!(aligned(&seen));
 }
 

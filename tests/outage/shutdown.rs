@@ -2,7 +2,6 @@
 
 use crate::support::cloudwatch::Behaviour;
 use crate::world::{Simulation, counts, on_host, second_of};
-use std::time::Duration;
 
 #[test]
 fn the_open_window_is_sent_at_once() {
@@ -28,7 +27,7 @@ fn it_ends_within_the_grace_time() {
     let cases = [("hang", Some(Behaviour::Hang)), ("refused", None)];
     for (name, behaviour) in cases {
         // Requests wait for an answer for longer than the grace time.
-        let mut world = Simulation::new(0.45, 5).read_timeout(Duration::from_secs(30));
+        let mut world = Simulation::new(0.45, 5);
         match behaviour {
             Some(behaviour) => world.double.always(behaviour),
             None => world.double.stop(),

@@ -103,7 +103,7 @@ impl Simulation {
             time,
             files,
             imds: None,
-            read_timeout: Duration::from_millis(400),
+            read_timeout: Duration::from_secs(30),
             ahead: 0,
         }
     }
@@ -113,6 +113,7 @@ impl Simulation {
         self
     }
 
+    /// How long, in real time, the agent waits for an answer: longer than any test, unless set.
     pub fn read_timeout(mut self, timeout: Duration) -> Simulation {
         self.read_timeout = timeout;
         self
@@ -353,6 +354,35 @@ pub fn on_host(metric: &str) -> Series {
 pub fn counts(seen: &Seen, series: &Series) -> BTreeMap<i64, f64> {
     let periods = seen.periods(series, PERIOD).into_iter();
     periods.map(|(start, figures)| (second_of(start) as i64, figures.sample_count)).collect()
+}
+
+/// By the second at which a period of `PERIOD` starts: in how many parts it arrived.
+pub fn parts(seen: &Seen, series: &Series) -> BTreeMap<i64, usize> {
+    let mut parts = BTreeMap::new();
+    for request in seen.accepted.iter().filter(|request| request.namespace == series.namespace) {
+        let same = |datum: &&cloudwatch::Datum| {
+            datum.name == series.metric && datum.dimensions == series.dimensions
+        };
+        for datum in request.datums.iter().filter(same) {
+            *parts.entry(second_of(datum.timestamp) as i64).or_default() += 1;
+        }
+    }
+    parts
+}
+
+/// Whether every period up to the newest is there, the first in two parts (its first point left
+/// early), the others whole: nothing lost, nothing sent twice. A busy machine may cost a simulation
+/// some ticks, which real time doesn't lose, so their number is held loosely here.
+pub fn assert_complete(seen: &Seen, series: &Series) {
+    let parts = parts(seen, series);
+    let newest = *parts.keys().next_back().unwrap();
+    let expected = (0..=newest).step_by(10).map(|start| (start, if start == 0 { 2 } else { 1 }));
+    assert_eq!(parts, expected.collect());
+    let mut counts = counts(seen, series);
+    counts.pop_last();
+    assert!(counts.values().all(|count| (20.0..=120.0).contains(count)), "{counts:?}");
+    let total: f64 = counts.values().sum();
+    assert!(total >= 70.0 * counts.len() as f64, "{counts:?}");
 }
 
 /// Whether every datum is stamped with the start of a period.
