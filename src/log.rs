@@ -146,6 +146,8 @@ fn text_line(level: Level, fields: &Fields, now: &str, journal: bool) -> String 
     for (name, value) in &fields.others {
         let text = match value {
             serde_json::Value::String(text) if is_plain(text) => text.clone(),
+            // What holds JSON, such as an IAM statement, is to be copied as it is.
+            serde_json::Value::String(text) if is_single_quotable(text) => format!("'{text}'"),
             other => other.to_string(),
         };
         // Writing to a String cannot fail.
@@ -162,6 +164,11 @@ fn one_line(text: &str) -> String {
 fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|character| character.is_ascii_graphic() && character != '"')
+}
+
+fn is_single_quotable(text: &str) -> bool {
+    text.contains('"')
+        && !text.contains(|character: char| character == '\'' || character.is_control())
 }
 
 fn is_ours(metadata: &Metadata<'_>) -> bool {
@@ -210,6 +217,7 @@ mod tests {
         let others = vec![
             ("cause", "throttled".into()),
             ("reason", "slow \"down\"\nnow".into()),
+            ("statement", "{\"Effect\":\"Allow\"}".into()),
             ("seconds", 7.into()),
         ];
         Fields { message: "CloudWatch takes\nnothing".into(), others }
@@ -219,15 +227,15 @@ mod tests {
     fn a_line_is_one_line() {
         let now = "2026-11-23T14:21:00.123Z";
         expect![[r#"
-            2026-11-23T14:21:00.123Z WARN  CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" seconds=7
+            2026-11-23T14:21:00.123Z WARN  CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" statement='{"Effect":"Allow"}' seconds=7
         "#]]
         .assert_eq(&text_line(Level::Warn, &fields(), now, false));
         expect![[r#"
-            <4>CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" seconds=7
+            <4>CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" statement='{"Effect":"Allow"}' seconds=7
         "#]]
         .assert_eq(&text_line(Level::Warn, &fields(), now, true));
         expect![[r#"
-            {"cause":"throttled","level":"warn","message":"CloudWatch takes\nnothing","reason":"slow \"down\"\nnow","seconds":7,"time":"2026-11-23T14:21:00.123Z"}
+            {"cause":"throttled","level":"warn","message":"CloudWatch takes\nnothing","reason":"slow \"down\"\nnow","seconds":7,"statement":"{\"Effect\":\"Allow\"}","time":"2026-11-23T14:21:00.123Z"}
         "#]]
         .assert_eq(&json_line(Level::Warn, &fields(), now, false));
     }
