@@ -52,9 +52,9 @@ unit: tools release
 bench:
 	$(CARGO) bench --locked
 
-# The same tests for longer; their figures stand in docs/.
-soak: tools
-	CWMEM_SOAK=1 $(CARGO) test --locked --test footprint -- --nocapture
+# The property tests with a hundred times as many cases, and the footprint over ten minutes.
+soak: tools footprint
+	PROPTEST_CASES=25600 $(CARGO) test --locked --lib
 
 # The resident size, threads, descriptors, wake-ups and CPU time of the release binary over ten minutes.
 footprint: release

@@ -89,7 +89,11 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             return Exit::Config;
         }
     };
-    log::start(config.log);
+    log::start(match command {
+        Command::Run => config.log,
+        // What the others find they print themselves; their log is for who asks for it.
+        _ => config::Log { level: common.log.unwrap_or(config::Level::Error), ..config.log },
+    });
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -14,9 +14,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 static LEVEL: AtomicU8 = AtomicU8::new(2);
 static JSON: AtomicBool = AtomicBool::new(false);
@@ -26,9 +26,8 @@ pub fn start(settings: Log) {
     apply(settings);
     let journal = environment::variable("JOURNAL_STREAM");
     let journal = journal.is_some_and(|stream| Some(stream) == identity_of_stderr());
-    let subscriber = tracing_subscriber::registry().with(Lines { journal });
     // Fails where a subscriber is set already: by an earlier call, with the same effect.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(Lines { journal });
 }
 
 /// Standard error's device and inode, as JOURNAL_STREAM names them (systemd.exec(5)). The variable
@@ -51,16 +50,32 @@ struct Lines {
     journal: bool,
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
+impl Subscriber for Lines {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
+        // Spans would only have to be remembered: what we log says where it comes from.
+        let ours = is_ours(metadata) && metadata.is_event();
+        if ours { Interest::sometimes() } else { Interest::never() }
     }
 
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        is_ours(metadata) && level_of(metadata) as u8 <= LEVEL.load(Ordering::Relaxed)
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata)
+            && metadata.is_event()
+            && level_of(metadata) as u8 <= LEVEL.load(Ordering::Relaxed)
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = level_of(event.metadata());
@@ -131,6 +146,8 @@ fn text_line(level: Level, fields: &Fields, now: &str, journal: bool) -> String 
     for (name, value) in &fields.others {
         let text = match value {
             serde_json::Value::String(text) if is_plain(text) => text.clone(),
+            // What holds JSON, such as an IAM statement, is to be copied as it is.
+            serde_json::Value::String(text) if is_single_quotable(text) => format!("'{text}'"),
             other => other.to_string(),
         };
         // Writing to a String cannot fail.
@@ -147,6 +164,11 @@ fn one_line(text: &str) -> String {
 fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|character| character.is_ascii_graphic() && character != '"')
+}
+
+fn is_single_quotable(text: &str) -> bool {
+    text.contains('"')
+        && !text.contains(|character: char| character == '\'' || character.is_control())
 }
 
 fn is_ours(metadata: &Metadata<'_>) -> bool {
@@ -195,6 +217,7 @@ mod tests {
         let others = vec![
             ("cause", "throttled".into()),
             ("reason", "slow \"down\"\nnow".into()),
+            ("statement", "{\"Effect\":\"Allow\"}".into()),
             ("seconds", 7.into()),
         ];
         Fields { message: "CloudWatch takes\nnothing".into(), others }
@@ -204,15 +227,15 @@ mod tests {
     fn a_line_is_one_line() {
         let now = "2026-11-23T14:21:00.123Z";
         expect![[r#"
-            2026-11-23T14:21:00.123Z WARN  CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" seconds=7
+            2026-11-23T14:21:00.123Z WARN  CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" statement='{"Effect":"Allow"}' seconds=7
         "#]]
         .assert_eq(&text_line(Level::Warn, &fields(), now, false));
         expect![[r#"
-            <4>CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" seconds=7
+            <4>CloudWatch takes nothing cause=throttled reason="slow \"down\"\nnow" statement='{"Effect":"Allow"}' seconds=7
         "#]]
         .assert_eq(&text_line(Level::Warn, &fields(), now, true));
         expect![[r#"
-            {"cause":"throttled","level":"warn","message":"CloudWatch takes\nnothing","reason":"slow \"down\"\nnow","seconds":7,"time":"2026-11-23T14:21:00.123Z"}
+            {"cause":"throttled","level":"warn","message":"CloudWatch takes\nnothing","reason":"slow \"down\"\nnow","seconds":7,"statement":"{\"Effect\":\"Allow\"}","time":"2026-11-23T14:21:00.123Z"}
         "#]]
         .assert_eq(&json_line(Level::Warn, &fields(), now, false));
     }

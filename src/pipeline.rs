@@ -69,10 +69,10 @@ where
     let behind =
         Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
     let publisher = Publisher::new(clock, behind, until, world.random.fork()).run(closed);
-    let control = Control { config, world, identity, reload, deadline, stop: Some(stop) };
+    let control = Control { config, world, identity, reload, deadline };
     tokio::select! {
         ((), summary) = async { tokio::join!(sampler, publisher) } => summary,
-        never = control.run(signals) => match never {},
+        never = control.run(signals, stop) => match never {},
     }
 }
 
@@ -83,7 +83,6 @@ struct Control<S, M, L> {
     identity: watch::Sender<Identity>,
     reload: mpsc::UnboundedSender<Reload<Behind<S>>>,
     deadline: watch::Sender<Option<Boottime>>,
-    stop: Option<oneshot::Sender<()>>,
 }
 
 enum Never {}
@@ -94,27 +93,45 @@ where
     L: Fn() -> F,
     F: Future<Output = Result<Config, String>>,
 {
-    async fn run(mut self, mut signals: mpsc::UnboundedReceiver<Signal>) -> Never {
-        loop {
-            let signal = tokio::select! {
-                signal = signals.recv() => signal,
-                never = self.discover() => match never {},
-            };
-            match signal {
-                Some(Signal::Reload) => self.reload().await,
-                Some(Signal::Stop) => self.stop(),
-                // Nobody is left to say anything.
-                None => std::future::pending().await,
+    async fn run(
+        mut self,
+        mut signals: mpsc::UnboundedReceiver<Signal>,
+        stop: oneshot::Sender<()>,
+    ) -> Never {
+        while let Some(config) = self.next_config(&mut signals).await {
+            self.apply(config);
+            notify::ready();
+        }
+        self.stop(stop);
+        std::future::pending().await
+    }
+
+    /// The configuration that a reload brings, the host being found out about meanwhile; `None` at
+    /// a stop.
+    async fn next_config(&self, signals: &mut mpsc::UnboundedReceiver<Signal>) -> Option<Config> {
+        let reloaded = async {
+            loop {
+                match signals.recv().await {
+                    Some(Signal::Reload) => {
+                        if let Some(config) = self.reload().await {
+                            return Some(config);
+                        }
+                    }
+                    Some(Signal::Stop) => return None,
+                    // Nobody is left to say anything.
+                    None => std::future::pending().await,
+                }
             }
+        };
+        tokio::select! {
+            config = reloaded => config,
+            never = self.discover() => match never {},
         }
     }
 
     /// Finds out what the configuration needs of the host; then there is nothing more to do until
     /// the next configuration.
     async fn discover(&self) -> Never {
-        if self.stop.is_none() {
-            return std::future::pending().await;
-        }
         let identity = self.identity.borrow().clone();
         let wanted = wanted(&identity, &self.config);
         let World { imds, clock, random, .. } = &self.world;
@@ -125,28 +142,29 @@ where
         std::future::pending().await
     }
 
-    fn stop(&mut self) {
+    fn stop(&self, stop: oneshot::Sender<()>) {
         let until = self.world.clock.now().boot.plus(self.config.publish.grace);
         self.deadline.send_replace(Some(until));
-        if let Some(stop) = self.stop.take() {
-            tracing::info!("stopping: the open period is closed and sent");
-            notify::stopping();
-            let _ = stop.send(());
-        }
+        tracing::info!("stopping: the open period is closed and sent");
+        notify::stopping();
+        // Fails only where the sampler has ended by itself.
+        let _ = stop.send(());
     }
 
-    async fn reload(&mut self) {
+    /// The new configuration; `None` where it is refused.
+    async fn reload(&self) -> Option<Config> {
         notify::reloading();
         match (self.world.load)().await {
-            Ok(config) => self.apply(config),
+            Ok(config) => Some(config),
             Err(problems) => {
                 for problem in problems.lines() {
                     tracing::error!("the new configuration is wrong: {problem}");
                 }
                 tracing::error!("the new configuration is refused: the old one stays in force");
+                notify::ready();
+                None
             }
         }
-        notify::ready();
     }
 
     fn apply(&mut self, config: Config) {

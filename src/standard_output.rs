@@ -5,6 +5,7 @@ use crate::datum::Datum;
 use crate::distribution::Statistics;
 use crate::metric::{self, Formula};
 use crate::sink::{Answer, Outcome, RetryCause, Sink};
+use crate::table::Table;
 use std::io::{self, Write};
 
 /// Writes what it is given and accepts it.
@@ -41,7 +42,11 @@ impl<W: Write> StandardOutput<W> {
             }
             Form::Table => {
                 writeln!(self.out, "{}", batch.namespace)?;
-                table(&mut self.out, &batch.datums)?;
+                let mut table = Table::new(&HEADER).with_figures(FIGURES);
+                for datum in &batch.datums {
+                    table.row(row(datum));
+                }
+                write!(self.out, "{table}")?;
             }
         }
         self.out.flush()
@@ -61,24 +66,6 @@ impl<W: Write> Sink for StandardOutput<W> {
         };
         Answer { outcome, service_time: None }
     }
-}
-
-/// Columns as wide as their widest cell; figures stand to the right.
-fn table(out: &mut impl Write, datums: &[Datum]) -> io::Result<()> {
-    let rows: Vec<[String; COLUMNS]> =
-        std::iter::once(HEADER.map(str::to_owned)).chain(datums.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; COLUMNS] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    for row in &rows {
-        let mut line = String::from(" ");
-        for (column, cell) in row.iter().enumerate() {
-            let gap = widths[column] - cell.chars().count();
-            let (left, right) = if FIGURES.contains(&column) { (gap, 0) } else { (0, gap) };
-            line.push_str(&format!(" {:left$}{cell}{:right$}", "", ""));
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }
 
 fn row(datum: &Datum) -> [String; COLUMNS] {
@@ -149,19 +136,19 @@ fn figure(value: f64) -> String {
 }
 
 const HEADER: [&str; COLUMNS] = [
-    "metric",
-    "dimensions",
-    "period",
-    "unit",
-    "minimum",
-    "average",
-    "maximum",
-    "seconds",
-    "sent as",
+    "METRIC",
+    "DIMENSIONS",
+    "PERIOD",
+    "UNIT",
+    "MINIMUM",
+    "AVERAGE",
+    "MAXIMUM",
+    "SECONDS",
+    "SENT AS",
 ];
 const COLUMNS: usize = 9;
 /// The columns from the minimum to the seconds.
-const FIGURES: std::ops::RangeInclusive<usize> = 4..=7;
+const FIGURES: std::ops::Range<usize> = 4..8;
 
 #[cfg(test)]
 mod tests {
@@ -207,12 +194,12 @@ mod tests {
         check(
             Form::Table,
             expect![[r#"
-            EC2/Memory
-              metric            dimensions        period               unit      minimum    average    maximum seconds sent as
-              MemoryUsedPercent InstanceId=i-0abc 2026-11-23T14:21:00Z Percent     15.90      15.91      16.25    60.0 2 values
-              OomKills          InstanceId=i-0abc 2026-11-23T14:21:00Z Count           2          2          2       - 1 value
-              MemoryAvailable   InstanceId=i-0abc 2026-11-23T14:21:00Z Bytes   950000000 1000000000 1050000000    60.0 set
-        "#]],
+                EC2/Memory
+                METRIC             DIMENSIONS         PERIOD                UNIT       MINIMUM     AVERAGE     MAXIMUM  SECONDS  SENT AS
+                MemoryUsedPercent  InstanceId=i-0abc  2026-11-23T14:21:00Z  Percent      15.90       15.91       16.25     60.0  2 values
+                OomKills           InstanceId=i-0abc  2026-11-23T14:21:00Z  Count            2           2           2        -  1 value
+                MemoryAvailable    InstanceId=i-0abc  2026-11-23T14:21:00Z  Bytes    950000000  1000000000  1050000000     60.0  set
+            "#]],
         );
     }
 

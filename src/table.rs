@@ -1,16 +1,24 @@
-//! A table of plain text: columns as wide as their widest cell, the last one free.
+//! A table of plain text: columns as wide as their widest cell.
 
 use std::fmt;
+use std::ops::Range;
 
 pub struct Table {
     columns: usize,
+    /// Columns of figures: they stand to the right.
+    figures: Range<usize>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     pub fn new(header: &[&str]) -> Table {
         let header = header.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
-        Table { columns: header.len(), rows: vec![header] }
+        Table { columns: header.len(), figures: 0..0, rows: vec![header] }
+    }
+
+    pub fn with_figures(mut self, figures: Range<usize>) -> Table {
+        self.figures = figures;
+        self
     }
 
     /// Adds a row; cells beyond the header's are left out.
@@ -28,8 +36,12 @@ impl fmt::Display for Table {
         let widths: Vec<usize> = (0..self.columns).map(width).collect();
         for row in &self.rows {
             let mut line = String::new();
-            for (cell, &width) in row.iter().zip(&widths) {
-                line.push_str(&format!("{cell:width$}  "));
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                let cell = match self.figures.contains(&column) {
+                    true => format!("{cell:>width$}  "),
+                    false => format!("{cell:width$}  "),
+                };
+                line.push_str(&cell);
             }
             writeln!(formatter, "{}", line.trim_end())?;
         }
@@ -44,13 +56,13 @@ mod tests {
 
     #[test]
     fn columns_align_by_characters() {
-        let mut table = Table::new(&["NAME", "Δ", "REST"]);
-        table.row(["a", "100·x", "one"]);
-        table.row(["longer", "−", ""]);
+        let mut table = Table::new(&["NAME", "Δ", "COUNT", "REST"]).with_figures(2..3);
+        table.row(["a", "100·x", "7", "one"]);
+        table.row(["longer", "−", "12", ""]);
         expect![[r#"
-            NAME    Δ      REST
-            a       100·x  one
-            longer  −
+            NAME    Δ      COUNT  REST
+            a       100·x      7  one
+            longer  −         12
         "#]]
         .assert_eq(&table.to_string());
     }

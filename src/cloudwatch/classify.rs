@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Circumstances<'a> {
     pub namespace: &'a str,
     pub region: &'a str,
+    /// Where the configuration names one.
+    pub endpoint: Option<&'a str>,
     /// Whose credentials signed the request.
     pub credentials: Option<&'a str>,
     pub signed_at: Timestamp,
@@ -134,7 +136,11 @@ fn silence(transport: Transport, text: &str, circumstances: &Circumstances<'_>) 
         ""
     };
     let text = match transport {
-        Transport::NotConnected => format!("no connection to CloudWatch in {region}{hint}: {text}"),
+        Transport::NotConnected => {
+            let place =
+                circumstances.endpoint.map_or(format!("in {region}"), |url| format!("at {url}"));
+            format!("no connection to CloudWatch {place}{hint}: {text}")
+        }
         Transport::Lost => format!("the connection was lost before the answer{hint}: {text}"),
         Transport::TimedOut => format!("no answer in time{hint}: {text}"),
     };
@@ -300,6 +306,7 @@ mod tests {
         Circumstances {
             namespace: "EC2/Memory",
             region: "eu-west-1",
+            endpoint: None,
             credentials: Some("the instance's role (IMDS)"),
             signed_at: NOW,
         }

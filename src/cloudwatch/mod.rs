@@ -136,6 +136,7 @@ impl CloudWatch {
 impl Sink for CloudWatch {
     async fn put(&mut self, batch: &Batch) -> Answer {
         let time = self.plan.time.clone();
+        let endpoint = self.plan.settings.endpoint_url.clone();
         time.set(Timestamp(self.clock.now().wall.0.saturating_add(self.ahead)));
         let ready = match self.client().await {
             Ok(ready) => ready,
@@ -151,6 +152,7 @@ impl Sink for CloudWatch {
         let circumstances = Circumstances {
             namespace: &batch.namespace,
             region: &ready.region,
+            endpoint: endpoint.as_deref(),
             credentials: credentials.as_deref(),
             signed_at: time.get(),
         };

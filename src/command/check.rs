@@ -5,7 +5,7 @@ use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::command::output;
 use crate::command::outside;
-use crate::config::Config;
+use crate::config::{Config, redacted};
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::identity::remedy::describe;
@@ -231,7 +231,14 @@ async fn cloudwatch(config: &Config, identity: Identity, clock: &Clock) -> Line 
             }
         }
         Outcome::Retry { cause, reason, .. } => {
-            Line { state: State::Finding, what, evidence: cause.to_string(), remedy: reason }
+            let endpoint = config.cloudwatch.endpoint_url.as_deref();
+            let place = endpoint.map(|url| format!(", at {}", redacted(url))).unwrap_or_default();
+            Line {
+                state: State::Finding,
+                what,
+                evidence: format!("{cause}{place}"),
+                remedy: reason,
+            }
         }
     }
 }

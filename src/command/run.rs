@@ -66,7 +66,7 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
             delivered,
             dropped,
             undelivered,
-            "stopped; what could not be delivered within publish.grace is lost"
+            "stopped; what could not be delivered within publish.grace may be lost"
         );
     } else {
         tracing::info!(delivered, dropped, "stopped; everything is delivered");

@@ -114,6 +114,7 @@ fn nobody_at_the_endpoint() {
     let output = run(&["check"], &publishing(&double.url()));
     assert_eq!(output.code, Some(1), "{output:?}");
     assert!(output.stdout.contains("no connection to CloudWatch in eu-central-1"), "{output:?}");
+    assert!(output.stdout.contains(&format!("network, at {}", double.url())), "{output:?}");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn missing_metadata_is_a_finding_with_its_remedy() {
     let config = "identity.ec2 = true\nmetrics.dimensions = [[\"InstanceId\"], [\"Host\"]]";
     let started = std::time::Instant::now();
     let output = run(&["check"], config);
-    assert_eq!(output.code, Some(1), "{output:?}");
+    assert_eq!((output.code, output.stderr.as_str()), (Some(1), ""), "{output:?}");
     assert!(output.stdout.contains("{InstanceId}: not known yet"), "{output:?}");
     assert!(output.stdout.contains("modify-instance-metadata-options"), "{output:?}");
     assert!(started.elapsed() < Duration::from_secs(30), "{output:?}");

@@ -122,7 +122,8 @@ fn no_secret_is_ever_printed() {
         let config =
             format!("{config}{EACH_SECOND}publish.grace = \"200ms\"\nlog.level = \"debug\"");
         let secret = |setup: Setup| {
-            setup.variable("AWS_SESSION_TOKEN", "token-example").variable("RUST_LOG", "trace")
+            let setup = setup.variable("AWS_SESSION_TOKEN", "token-example");
+            setup.variable("RUST_LOG", "trace").variable("CWMEM_LOG", "debug")
         };
         let mut said = Vec::new();
         for arguments in [&["check"][..], &["once"], &["once", "--dry-run"], &["explain"]] {

@@ -38,7 +38,8 @@ fn an_unknown_authority_is_said_and_exceptions_are_heeded() {
     let agent = setup.start();
     let line = agent.wait_for_line("CloudWatch takes nothing", PATIENCE);
     assert!(line.contains("[cloudwatch] ca_bundle"), "{line}");
-    assert!(proxy.seen().is_empty() && double.seen().failed_handshakes > 0);
+    double.wait_for(PATIENCE, |seen| seen.failed_handshakes > 0).unwrap();
+    assert!(proxy.seen().is_empty(), "{:?}", proxy.seen());
 }
 
 /// One that isn't there: told by name, and tried again.
