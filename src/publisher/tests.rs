@@ -154,6 +154,24 @@ fn losses_are_told_once_with_the_periods_end() {
     assert_eq!(publisher.stored().iter().filter(|name| *name == "AgentDropped").count(), 1);
 }
 
+/// In the spool, what is told could itself be given up while nothing is taken.
+#[test]
+fn losses_are_told_once_the_service_answers_again() {
+    let fails = VecDeque::from([true]);
+    let mut publisher = publisher(Service { fails, ..Service::default() });
+    publisher.health.dropped(Cause::MemoryFull, 7);
+    publisher.part(NOW, false, 0..1);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let newest = publisher.spool.take_newest(publisher.clock.now().boot, |_| true);
+    assert_eq!(runtime.block_on(publisher.send(newest)), Sent::Failed);
+    publisher.part(NOW, true, 1..2);
+    publisher.drain();
+    assert_eq!(publisher.stored(), metrics(0..2));
+    publisher.part(NOW, true, 2..3);
+    publisher.drain();
+    assert_eq!(publisher.stored()[0], "AgentDropped");
+}
+
 #[test]
 fn what_the_services_clock_explains_is_no_poison() {
     let hours = |count: i64| Timestamp(NOW.0 + count * 3_600_000);
