@@ -113,7 +113,7 @@ fn nobody_at_the_endpoint() {
     double.stop();
     let output = run(&["check"], &publishing(&double.url()));
     assert_eq!(output.code, Some(1), "{output:?}");
-    assert!(output.stdout.contains("no connection to CloudWatch in eu-central-1"), "{output:?}");
+    assert!(output.stdout.contains("no connection to CloudWatch at http"), "{output:?}");
     assert!(output.stdout.contains(&format!("network, at {}", double.url())), "{output:?}");
 }
 
@@ -121,19 +121,18 @@ fn nobody_at_the_endpoint() {
 fn a_wrong_clock_is_found() {
     // Refused for its signature's time, or answered with another time.
     for (ahead, check_skew, expected) in [
-        (600, true, "600 s behind the service's"),
-        (-600, true, "600 s ahead of the service's"),
-        (60, false, "60 s"),
+        (600, true, " s behind the service's"),
+        (-600, true, " s ahead of the service's"),
+        (60, false, " s"),
     ] {
         let clock = Clock::offset(ahead);
         let double = Double::builder().clock(clock).check_skew(check_skew).start().unwrap();
         let output = run(&["check"], &publishing(&double.url()));
         assert_eq!(output.code, Some(1), "{output:?}");
-        // A second may pass between the two readings of the time.
-        let neighbour = expected.replace("600", if ahead < 0 { "601" } else { "599" });
-        let neighbour = neighbour.replace("60 s", "59 s");
-        let said = output.stdout.contains(expected) || output.stdout.contains(&neighbour);
-        assert!(said, "{expected}: {output:?}");
+        // Seconds may pass between the two readings of the time, and the header has no fractions.
+        let seconds = ahead.unsigned_abs() - 3..=ahead.unsigned_abs() + 3;
+        let said = |seconds| output.stdout.contains(&format!("{seconds}{expected}"));
+        assert!(seconds.into_iter().any(said), "{ahead}: {output:?}");
         assert!(output.stdout.contains("clock"), "{output:?}");
     }
     let double = Double::builder().check_skew(true).start().unwrap();
