@@ -33,7 +33,7 @@ fn silence_is_told_apart() {
     let outcome = agent.outcome();
     assert_eq!(word(&outcome), "network", "{outcome:?}");
     assert!(
-        reason(&outcome).starts_with("no connection to CloudWatch in eu-west-1"),
+        reason(&outcome).starts_with(&format!("no connection to CloudWatch at {}", double.url())),
         "{outcome:?}"
     );
     double.start_again();
