@@ -42,7 +42,7 @@ sleep "${DEMO_SECONDS:-30}"
 kill -TERM "$agent"
 wait "$agent"
 kill -TERM "$double"
-wait "$double" || true
+wait "$double"
 echo
 echo "What arrived at the double:"
 cat "$folder/double"
