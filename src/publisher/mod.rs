@@ -103,7 +103,9 @@ impl<S: Sink> Publisher<S> {
             let now = self.clock.now();
             let waiting = self.spool.waiting(now.boot, self.may_go(now.wall));
             let entries = match self.delivery.next(waiting, now.boot) {
-                Step::SendLive => self.spool.take_live(now.boot, self.may_go(now.wall)),
+                Step::SendLive => {
+                    self.spool.take_live(now.boot.plus(TOGETHER), self.may_go(now.wall))
+                }
                 Step::SendBacklog => self.spool.take_oldest(now.boot, self.may_go(now.wall)),
                 Step::Probe => self.spool.take_newest(now.boot, self.may_go(now.wall)),
                 Step::Wait(until) => {
@@ -290,6 +292,8 @@ async fn past(deadline: &mut watch::Receiver<Option<Boottime>>, alarm: &mut Alar
     reach(alarm, deadline).await;
 }
 
+/// What is due so soon goes along: due times come from two clocks read a moment apart.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// Room for undelivered datums: several days of the default metrics, a host's worth of memory not.
 const MEMORY_MAX_BYTES: usize = 4 * 1024 * 1024;
 
