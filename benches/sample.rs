@@ -10,7 +10,7 @@
 use criterion::Criterion;
 use cwmem::clock::Clock;
 use cwmem::metric::{self, Metric};
-use cwmem::sample::{Needs, Sample, Sources};
+use cwmem::sample::{Needs, Sample, Sources, VmStatNeed};
 use cwmem::source::{meminfo, pressure, vmstat};
 use cwmem::units::Tenths;
 use cwmem::window::{Form, Window};
@@ -71,7 +71,7 @@ fn sysinfo_refresh() -> impl FnMut() {
 /// The same, through the sampler's own sources, which read vmstat at most once a second.
 fn between_vmstat() -> impl FnMut() {
     let clock = Clock::System;
-    let needs = Needs { pressure: true, vmstat: true, extras: Vec::new() };
+    let needs = Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: Vec::new() };
     let mut sources = Sources::open(Path::new("/proc"), &needs, clock.now().boot);
     let mut window = Window::new(enabled(), Duration::from_secs(60), Form::Values);
     let mut sample = Sample::new(clock.now(), 0);

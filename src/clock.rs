@@ -39,12 +39,20 @@ pub enum Clock {
 ///
 /// On Linux a timer file descriptor of its own: the runtime's timers wake a sleeper of a second
 /// twice, once to look at the deadline more closely, and they stand still while the host is
-/// suspended.
+/// suspended. Deadlines that follow each other at the same distance need no new setting.
 #[derive(Debug)]
 pub struct Alarm {
     clock: Clock,
     #[cfg(target_os = "linux")]
-    timer: Option<AsyncFd<OwnedFd>>,
+    timer: Option<Timer>,
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct Timer {
+    descriptor: AsyncFd<OwnedFd>,
+    /// When it expires next, and then again and again at this distance; zero: only once.
+    set: Option<(Boottime, Duration)>,
 }
 
 /// Time that starts at a given wall-clock instant and runs `speed` times as fast as real time.
@@ -156,9 +164,14 @@ impl Clock {
 impl Alarm {
     /// Resolves at `deadline`, at once where it has passed; a later call takes its place.
     pub async fn until(&mut self, deadline: Boottime) {
+        self.until_and_again(deadline, Duration::ZERO).await;
+    }
+
+    /// The same, where the next deadline is likely to be `again` after this one.
+    pub async fn until_and_again(&mut self, deadline: Boottime, again: Duration) {
         #[cfg(target_os = "linux")]
-        if let Some(timer) = &self.timer
-            && expire(timer, deadline).await.is_ok()
+        if let Some(timer) = &mut self.timer
+            && timer.expire(deadline, again).await.is_ok()
         {
             return;
         }
@@ -197,36 +210,61 @@ async fn sleep(duration: Duration) {
 
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the runtime takes a descriptor on no other terms")]
-fn timer() -> std::io::Result<AsyncFd<OwnedFd>> {
+fn timer() -> std::io::Result<Timer> {
     use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
     let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
     let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
     // SAFETY: an OwnedFd names one descriptor and keeps it open for as long as it lives, and
     // nothing takes it out of the AsyncFd.
-    Ok(unsafe { AsyncFd::register_with_interest(timer, tokio::io::Interest::READABLE) }?)
+    let descriptor =
+        unsafe { AsyncFd::register_with_interest(timer, tokio::io::Interest::READABLE) }?;
+    Ok(Timer { descriptor, set: None })
 }
 
-/// Waits for one expiry at `deadline`; timerfd_create(2).
 #[cfg(target_os = "linux")]
-async fn expire(timer: &AsyncFd<OwnedFd>, deadline: Boottime) -> std::io::Result<()> {
-    use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
-    // Zero would disarm it.
-    let micros = i64::try_from(deadline.0.max(1)).unwrap_or(i64::MAX);
-    let once = Itimerspec {
-        it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
-        it_value: Timespec { tv_sec: micros / 1_000_000, tv_nsec: micros % 1_000_000 * 1_000 },
-    };
-    timerfd_settime(timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
-    loop {
-        let mut ready = timer.readable().await?;
-        let mut expiries = [0; 8];
-        // An expiry of an earlier deadline that was never read wakes once for nothing.
-        let read = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut expiries)?));
-        if let Ok(read) = read {
-            // There is nothing more to read until the timer is set again.
-            ready.clear_ready();
-            return read.map(drop);
+impl Timer {
+    /// Waits for one expiry at `deadline`; timerfd_create(2).
+    async fn expire(&mut self, deadline: Boottime, again: Duration) -> std::io::Result<()> {
+        // Zero would disarm it.
+        let deadline = Boottime(deadline.0.max(1));
+        if self.set.is_none_or(|(next, _)| next != deadline) {
+            self.set(deadline, again)?;
         }
+        loop {
+            let mut ready = self.descriptor.readable().await?;
+            let mut expiries = [0; 8];
+            // An expiry of an earlier deadline that was never read wakes once for nothing.
+            let read = ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut expiries)?));
+            if let Ok(read) = read {
+                // There is nothing more to read until it expires again.
+                ready.clear_ready();
+                self.set = self.set.filter(|(_, again)| !again.is_zero()).map(|(next, again)| {
+                    let passed = u32::try_from(u64::from_ne_bytes(expiries)).unwrap_or(u32::MAX);
+                    (next.plus(again.saturating_mul(passed)), again)
+                });
+                return read.map(drop);
+            }
+        }
+    }
+
+    fn set(&mut self, deadline: Boottime, again: Duration) -> std::io::Result<()> {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, timerfd_settime};
+        let when = Itimerspec {
+            it_interval: timespec(again),
+            it_value: timespec(Duration::from_micros(deadline.0)),
+        };
+        self.set = None;
+        timerfd_settime(self.descriptor.get_ref(), TimerfdTimerFlags::ABSTIME, &when)?;
+        self.set = Some((deadline, again));
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn timespec(duration: Duration) -> rustix::time::Timespec {
+    rustix::time::Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
     }
 }
 
@@ -279,6 +317,14 @@ mod tests {
             alarm.until(millis(30)).await;
             assert!(clock.now().boot >= millis(30));
             alarm.until(Boottime(0)).await;
+            assert!(clock.now().boot < millis(60_000));
+            // Set once, it goes on by itself until another deadline is asked for.
+            let start = clock.now().boot;
+            let millis = |count| start.plus(Duration::from_millis(count));
+            for count in [20, 40, 60, 75, 95] {
+                alarm.until_and_again(millis(count), Duration::from_millis(20)).await;
+                assert!(clock.now().boot >= millis(count), "{count}");
+            }
             assert!(clock.now().boot < millis(60_000));
         });
     }

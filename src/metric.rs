@@ -3,7 +3,7 @@
 //! T MemTotal, A MemAvailable, H the huge page pool, ST SwapTotal, SF SwapFree. A formula whose
 //! fields the kernel doesn't give has no value; it never becomes zero.
 
-use crate::sample::{Difference, Needs, Rates, Sample};
+use crate::sample::{Difference, Needs, Rates, Sample, VmStatNeed};
 use crate::source::meminfo::MemInfo;
 use crate::source::pressure::Pressure;
 use crate::source::vmstat::VmStat;
@@ -102,8 +102,13 @@ pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Nee
     let any = |wanted: fn(&Formula) -> bool| metrics.iter().any(|metric| wanted(&metric.formula));
     Needs {
         pressure: watch_pressure || any(|formula| matches!(formula, Formula::Stall(_))),
-        vmstat: watch_pressure
-            || any(|formula| matches!(formula, Formula::Rate(_) | Formula::Events(_))),
+        vmstat: if any(|formula| matches!(formula, Formula::Rate(_))) {
+            VmStatNeed::Rates
+        } else if watch_pressure || any(|formula| matches!(formula, Formula::Events(_))) {
+            VmStatNeed::Kills
+        } else {
+            VmStatNeed::None
+        },
         extras: extras.to_vec(),
     }
 }

@@ -18,6 +18,7 @@ use crate::sampler::{self, Reload, Sampler};
 use crate::sink::Sink;
 use crate::under_pressure::Levels;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{LocalSet, spawn_local};
 
 /// What an operator asks of the running daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +43,19 @@ pub struct World<M, L> {
 }
 
 /// Runs until a stop, and through every reload.
+///
+/// The sampler is what wakes each second; the others are tasks of their own, so that they aren't
+/// asked each time whether they have something to do.
 pub async fn run<S, M, L, F>(
     config: Config,
     mut world: World<M, L>,
     signals: mpsc::UnboundedReceiver<Signal>,
 ) -> Summary
 where
-    S: Sink,
-    M: FnMut(&Config, watch::Receiver<Identity>) -> S,
-    L: Fn() -> F,
-    F: Future<Output = Result<Config, String>>,
+    S: Sink + 'static,
+    M: FnMut(&Config, watch::Receiver<Identity>) -> S + 'static,
+    L: Fn() -> F + 'static,
+    F: Future<Output = Result<Config, String>> + 'static,
 {
     let clock = world.clock.clone();
     let (identity, names) = watch::channel(identity_of(&config, &world.local));
@@ -70,9 +74,17 @@ where
         Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
     let publisher = Publisher::new(clock, behind, until, world.random.fork()).run(closed);
     let control = Control { config, world, identity, reload, deadline };
-    tokio::select! {
-        ((), summary) = async { tokio::join!(sampler, publisher) } => summary,
-        never = control.run(signals, stop) => match never {},
+    let tasks = LocalSet::new();
+    let all = tasks.run_until(async move {
+        let publisher = spawn_local(publisher);
+        spawn_local(control.run(signals, stop));
+        sampler.await;
+        publisher.await
+    });
+    match all.await {
+        Ok(summary) => summary,
+        // Nobody cancels it: it can only have panicked, which goes on here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

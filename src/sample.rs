@@ -23,7 +23,7 @@ pub struct Sample {
     /// One value for each of the configured extra fields of /proc/meminfo.
     pub extras: Vec<Option<u64>>,
     pub pressure: Option<Pressure>,
-    /// Read at most once a second.
+    /// Read at most once a second, and less often where nothing can have happened.
     pub vmstat: Option<VmStat>,
 }
 
@@ -31,8 +31,20 @@ pub struct Sample {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     pub pressure: bool,
-    pub vmstat: bool,
+    pub vmstat: VmStatNeed,
     pub extras: Vec<String>,
+}
+
+/// How often /proc/vmstat has to be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VmStatNeed {
+    #[default]
+    None,
+    /// For OOM kills only. The kernel kills where reclaim didn't help, and tasks stall in reclaim
+    /// (mm/vmscan.c, psi_memstall_enter): while nothing stalled, a look now and then is enough.
+    Kills,
+    /// For rates: every second.
+    Rates,
 }
 
 /// The kernel files of one host, kept open. A file that fails is reported once, leaves its part of
@@ -43,10 +55,19 @@ pub struct Sources {
     meminfo: Source<MemInfoReader>,
     pressure: Option<Source<pressure::Reader>>,
     vmstat: Option<Source<vmstat::Reader>>,
-    vmstat_read: Option<Boottime>,
+    vmstat_need: VmStatNeed,
+    vmstat_read: Option<VmStatRead>,
     /// What the first /proc/meminfo lacked is said.
     lacks_said: bool,
     reports: Vec<Report>,
+}
+
+/// The last reading of /proc/vmstat.
+#[derive(Debug, Clone, Copy)]
+struct VmStatRead {
+    at: Boottime,
+    /// The stalled time by then; `None` where the kernel doesn't tell it.
+    stalled: Option<u64>,
 }
 
 impl Sample {
@@ -73,8 +94,7 @@ impl Sources {
             let opened = pressure::Reader::probe(proc_root);
             Source::open("pressure/memory", opened, now, &mut reports)
         });
-        let vmstat = needs
-            .vmstat
+        let vmstat = (needs.vmstat != VmStatNeed::None)
             .then(|| Source::open("vmstat", vmstat::Reader::open(proc_root), now, &mut reports));
         Sources {
             proc_root: proc_root.to_owned(),
@@ -82,6 +102,7 @@ impl Sources {
             meminfo,
             pressure,
             vmstat,
+            vmstat_need: needs.vmstat,
             vmstat_read: None,
             lacks_said: false,
             reports,
@@ -118,9 +139,11 @@ impl Sources {
             source.read(now.boot, reports, || pressure::Reader::probe(root), pressure::Reader::read)
         });
         sample.vmstat = None;
-        let due = self.vmstat_read.is_none_or(|last| now.boot.since(last) >= VMSTAT_INTERVAL);
+        let stalled = sample.pressure.map(|pressure| pressure.some);
+        let due =
+            self.vmstat_read.is_none_or(|last| last.is_over(self.vmstat_need, stalled, now.boot));
         if let (true, Some(source)) = (due, self.vmstat.as_mut()) {
-            self.vmstat_read = Some(now.boot);
+            self.vmstat_read = Some(VmStatRead { at: now.boot, stalled });
             let open = || vmstat::Reader::open(root);
             sample.vmstat = source.read(now.boot, reports, open, vmstat::Reader::read);
         }
@@ -129,6 +152,15 @@ impl Sources {
     /// What came or went since the last call.
     pub fn reports(&mut self) -> impl Iterator<Item = Report> + '_ {
         self.reports.drain(..)
+    }
+}
+
+impl VmStatRead {
+    /// Whether the next reading is due, so much time having been stalled by `now`.
+    fn is_over(self, need: VmStatNeed, stalled: Option<u64>, now: Boottime) -> bool {
+        let passed = now.since(self.at);
+        let quiet = need == VmStatNeed::Kills && stalled.is_some() && stalled == self.stalled;
+        passed >= if quiet { VMSTAT_QUIET_INTERVAL } else { VMSTAT_INTERVAL }
     }
 }
 
@@ -241,6 +273,8 @@ impl MemInfoReader {
 
 /// Rendering vmstat costs the kernel five times as much as meminfo.
 const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
+/// Kills that nothing stalled before: by hand (sysrq), or so soon that the stall was under 1 µs.
+const VMSTAT_QUIET_INTERVAL: Duration = Duration::from_millis(4_950);
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -264,7 +298,7 @@ mod tests {
     }
 
     fn needs() -> Needs {
-        Needs { pressure: true, vmstat: true, extras: vec!["Slab".into()] }
+        Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: vec!["Slab".into()] }
     }
 
     #[test]
@@ -282,6 +316,32 @@ mod tests {
         sources.read(&mut sample, moment(1_000));
         assert!(sample.vmstat.is_some());
         assert_eq!(sources.reports().count(), 0);
+    }
+
+    /// The seconds at which /proc/vmstat is read, with a stall in second 7 and 8.
+    fn read_at(need: VmStatNeed, pressure: bool) -> Vec<u64> {
+        let root = tree();
+        let needs = Needs { pressure, vmstat: need, extras: Vec::new() };
+        let mut sources = Sources::open(root.path(), &needs, Boottime(0));
+        let mut sample = Sample::new(moment(0), 0);
+        let mut read = Vec::new();
+        for second in 0..20 {
+            let stalled = 5 + u64::clamp(second, 6, 8);
+            fs::write(root.path().join("pressure/memory"), format!("some total={stalled}\n"))
+                .unwrap();
+            sources.read(&mut sample, moment(second * 1_000));
+            read.extend(sample.vmstat.map(|_| second));
+        }
+        read
+    }
+
+    #[test]
+    fn kills_are_looked_for_where_something_stalled() {
+        assert_eq!(read_at(VmStatNeed::Kills, true), [0, 5, 7, 8, 13, 18]);
+        let all: Vec<_> = (0..20).collect();
+        assert_eq!(read_at(VmStatNeed::Rates, true), all);
+        assert_eq!(read_at(VmStatNeed::Kills, false), all, "without PSI, nothing is known");
+        assert!(read_at(VmStatNeed::None, true).is_empty());
     }
 
     #[test]

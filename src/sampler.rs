@@ -119,7 +119,7 @@ impl<C> Sampler<C> {
                 biased;
                 () = &mut stop => break,
                 Some(reload) = reloads.recv() => self.reload(reload),
-                () = alarm.until(wake) => self.wake(),
+                () = alarm.until_and_again(wake, self.interval().duration()) => self.wake(),
             }
             if self.parts.is_closed() {
                 return;

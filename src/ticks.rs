@@ -69,7 +69,11 @@ impl Ticks {
         let passed = self.last.as_ref().map(|last| last.target).filter(early).unwrap_or(now.wall);
         let wait = interval - passed.millis_since(self.anchor).rem_euclid(interval);
         self.target = Timestamp(passed.0.saturating_add(wait));
-        self.next = at(self.target, now);
+        let next = at(self.target, now);
+        // The wall clock is read in whole milliseconds. Where no more than that lies between it and
+        // a steady beat, the beat is kept: a timer that is set needs no setting again.
+        let steady = self.next.plus(Duration::from_millis(u64::try_from(interval).unwrap_or(0)));
+        self.next = if steady.0.abs_diff(next.0) <= STEADY_MICROS { steady } else { next };
     }
 
     /// Whether the wall clock moved by more than a second against the one that never steps since
@@ -99,6 +103,8 @@ fn millis(duration: Duration) -> i64 {
 const TENTH: i64 = 100;
 /// A larger jump of the wall clock is a step; a smaller one is how it is kept right.
 const STEP: i64 = 1_000;
+/// A beat this close to the grid is on it.
+const STEADY_MICROS: u64 = 2_000;
 
 #[cfg(test)]
 mod tests {

@@ -67,8 +67,9 @@ fn sparse_metrics_add_up_over_parts_and_all_zeros_are_silent() {
         .map(|(start, it)| (second_of(*start) as i64, it.sum, it.sample_count))
         .collect();
     assert_eq!(sums, [(10, 5.0, 2.0), (20, 1.0, 1.0)], "one value a part");
-    let stalled = seen.series().iter().any(|series| series.metric == "MemoryStallPercent");
-    assert!(!stalled, "nothing stalled, nothing said");
+    let stalled = seen.periods(&on_host("MemoryStallPercent"), PERIOD);
+    let stalled: Vec<_> = stalled.keys().map(|start| second_of(*start) as i64).collect();
+    assert_eq!(stalled, [10, 20], "nothing stalled, nothing said");
 }
 
 #[test]

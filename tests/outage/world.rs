@@ -276,6 +276,7 @@ async fn obey(
 /// A tree of kernel files whose lines keep their length, so that one write changes a file at once.
 pub struct Proc {
     meminfo: File,
+    pressure: File,
     vmstat: File,
     state: Mutex<Kernel>,
 }
@@ -291,11 +292,11 @@ pub struct Kernel {
 impl Proc {
     fn new(folder: &Path) -> Proc {
         std::fs::create_dir(folder.join("pressure")).unwrap();
-        std::fs::write(folder.join("pressure/memory"), "some total=0\nfull total=0\n").unwrap();
         let create = |name| File::create(folder.join(name)).unwrap();
         let state = Kernel { available: 600_000, swap_free: 100_000, oom_kills: 0 };
         let state = Mutex::new(state);
-        let proc = Proc { meminfo: create("meminfo"), vmstat: create("vmstat"), state };
+        let (meminfo, vmstat) = (create("meminfo"), create("vmstat"));
+        let proc = Proc { meminfo, pressure: create("pressure/memory"), vmstat, state };
         proc.change(|_| ());
         proc
     }
@@ -314,6 +315,9 @@ impl Proc {
         }
         self.meminfo.write_all_at(meminfo.as_bytes(), 0).unwrap();
         self.vmstat.write_all_at(format!("oom_kill {oom_kills:05}\n").as_bytes(), 0).unwrap();
+        // The kernel kills after a task has stalled, here for a millisecond each time.
+        let stalled = format!("some total={0:09}\nfull total={0:09}\n", oom_kills * 1_000);
+        self.pressure.write_all_at(stalled.as_bytes(), 0).unwrap();
     }
 }
 
