@@ -9,11 +9,15 @@ pub mod environment;
 pub mod exit;
 pub mod table;
 
+pub mod owner;
+
 pub mod source;
 
 pub mod sample;
 
 pub mod metric;
+
+pub mod column;
 
 pub mod distribution;
 
