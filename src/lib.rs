@@ -25,6 +25,8 @@ pub mod window;
 
 pub mod under_pressure;
 
+pub mod recorder;
+
 pub mod dimension;
 
 pub mod datum;
