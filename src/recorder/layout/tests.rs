@@ -24,7 +24,7 @@ fn dump(bytes: &[u8]) -> String {
             let digits: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
             let printed = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
             let printed: String = line.iter().map(printed).collect();
-            text.push_str(&format!("{:>5}  {:47}  {printed}\n", place * 16, digits.join(" ")));
+            text.push_str(&format!("{:04}  {:47}  {printed}\n", place * 16, digits.join(" ")));
         }
     }
     text
@@ -37,37 +37,38 @@ fn the_bytes_are_these() {
     ring.append(&sample(5));
     ring.set_taken_through(3);
     expect![[r#"
-            0  63 77 6d 65 6d 72 6e 67 01 00 00 00 20 93 e7 fe  cwmemrng........
-           16  78 00 00 00 04 00 00 00 0b 00 00 00 2b 01 00 00  x...........+...
-           32  69 2d 30 31 32 33 34 35 36 37 38 39 61 62 63 64  i-0123456789abcd
-           48  65 66 30 20 6d 61 63 68 69 6e 65 2d 69 64 3a 30  ef0.machine-id:0
-           64  31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 30  123456789abcdef0
-           80  31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 0a  123456789abcdef.
-           96  33 66 31 63 39 61 35 32 2d 36 64 38 65 2d 34 62  3f1c9a52-6d8e-4b
-          112  30 37 2d 39 61 34 31 2d 35 63 32 65 37 64 39 30  07-9a41-5c2e7d90
-          128  62 31 61 61 0a 6d 65 6d 69 6e 66 6f 3a 4d 65 6d  b1aa.meminfo:Mem
-          144  54 6f 74 61 6c 0a 6d 65 6d 69 6e 66 6f 3a 4d 65  Total.meminfo:Me
-          160  6d 41 76 61 69 6c 61 62 6c 65 0a 6d 65 6d 69 6e  mAvailable.memin
-          176  66 6f 3a 53 77 61 70 54 6f 74 61 6c 0a 6d 65 6d  fo:SwapTotal.mem
-          192  69 6e 66 6f 3a 53 77 61 70 46 72 65 65 0a 6d 65  info:SwapFree.me
-          208  6d 69 6e 66 6f 3a 48 75 67 65 50 61 67 65 73 5f  minfo:HugePages_
-          224  54 6f 74 61 6c 0a 6d 65 6d 69 6e 66 6f 3a 48 75  Total.meminfo:Hu
-          240  67 65 70 61 67 65 73 69 7a 65 0a 6d 65 6d 69 6e  gepagesize.memin
-          256  66 6f 3a 48 75 67 65 74 6c 62 0a 70 72 65 73 73  fo:Hugetlb.press
-          272  75 72 65 3a 73 6f 6d 65 0a 76 6d 73 74 61 74 3a  ure:some.vmstat:
-          288  6f 6f 6d 5f 6b 69 6c 6c 0a 6d 65 6d 69 6e 66 6f  oom_kill.meminfo
-          304  3a 41 63 74 69 76 65 28 66 69 6c 65 29 0a 6d 65  :Active(file).me
-          320  6d 69 6e 66 6f 3a 53 6c 61 62 0a 00 00 00 00 00  minfo:Slab......
-         3968  03 00 00 00 00 00 00 00 7b 13 be 30 00 00 00 00  ........{..0....
-         4208  00 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00  ................
-         4224  08 3e c7 08 a2 01 00 00 05 00 00 00 00 00 00 00  .>..............
-         4240  0a 00 00 00 b6 3a c0 00 00 00 00 40 00 00 00 00  .....:.....@....
-         4256  05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00  ................
-         4272  ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff  ................
-         4288  ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff  ................
-         4304  05 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff  ................
-         4320  08 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00  ................
-    "#]].assert_eq(&dump(ring.bytes()));
+        0000  63 77 6d 65 6d 72 6e 67 01 00 00 00 20 93 e7 fe  cwmemrng........
+        0016  78 00 00 00 04 00 00 00 0b 00 00 00 2b 01 00 00  x...........+...
+        0032  69 2d 30 31 32 33 34 35 36 37 38 39 61 62 63 64  i-0123456789abcd
+        0048  65 66 30 20 6d 61 63 68 69 6e 65 2d 69 64 3a 30  ef0.machine-id:0
+        0064  31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 30  123456789abcdef0
+        0080  31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 0a  123456789abcdef.
+        0096  33 66 31 63 39 61 35 32 2d 36 64 38 65 2d 34 62  3f1c9a52-6d8e-4b
+        0112  30 37 2d 39 61 34 31 2d 35 63 32 65 37 64 39 30  07-9a41-5c2e7d90
+        0128  62 31 61 61 0a 6d 65 6d 69 6e 66 6f 3a 4d 65 6d  b1aa.meminfo:Mem
+        0144  54 6f 74 61 6c 0a 6d 65 6d 69 6e 66 6f 3a 4d 65  Total.meminfo:Me
+        0160  6d 41 76 61 69 6c 61 62 6c 65 0a 6d 65 6d 69 6e  mAvailable.memin
+        0176  66 6f 3a 53 77 61 70 54 6f 74 61 6c 0a 6d 65 6d  fo:SwapTotal.mem
+        0192  69 6e 66 6f 3a 53 77 61 70 46 72 65 65 0a 6d 65  info:SwapFree.me
+        0208  6d 69 6e 66 6f 3a 48 75 67 65 50 61 67 65 73 5f  minfo:HugePages_
+        0224  54 6f 74 61 6c 0a 6d 65 6d 69 6e 66 6f 3a 48 75  Total.meminfo:Hu
+        0240  67 65 70 61 67 65 73 69 7a 65 0a 6d 65 6d 69 6e  gepagesize.memin
+        0256  66 6f 3a 48 75 67 65 74 6c 62 0a 70 72 65 73 73  fo:Hugetlb.press
+        0272  75 72 65 3a 73 6f 6d 65 0a 76 6d 73 74 61 74 3a  ure:some.vmstat:
+        0288  6f 6f 6d 5f 6b 69 6c 6c 0a 6d 65 6d 69 6e 66 6f  oom_kill.meminfo
+        0304  3a 41 63 74 69 76 65 28 66 69 6c 65 29 0a 6d 65  :Active(file).me
+        0320  6d 69 6e 66 6f 3a 53 6c 61 62 0a 00 00 00 00 00  minfo:Slab......
+        3968  03 00 00 00 00 00 00 00 7b 13 be 30 00 00 00 00  ........{..0....
+        4208  00 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00  ................
+        4224  08 3e c7 08 a2 01 00 00 05 00 00 00 00 00 00 00  .>..............
+        4240  0a 00 00 00 b6 3a c0 00 00 00 00 40 00 00 00 00  .....:.....@....
+        4256  05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00  ................
+        4272  ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff  ................
+        4288  ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff  ................
+        4304  05 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff  ................
+        4320  08 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00  ................
+    "#]]
+    .assert_eq(&dump(ring.bytes()));
 }
 
 fn check_refused(bytes: &[u8], expected: Expect) {
@@ -78,14 +79,32 @@ fn check_refused(bytes: &[u8], expected: Expect) {
 fn a_header_that_cant_be_read_says_why() {
     let whole = appended(4, 0);
     check_refused(&[], expect!["expected a header of 4096 bytes, found 0; the file was cut off"]);
-    check_refused(&whole[..HEADER - 1], expect!["expected a header of 4096 bytes, found 4095; the file was cut off"]);
-    check_refused(&[0; 8192], expect![[r#"expected a ring of cwmem's flight recorder, which begins with "cwmemrng"; found "\0\0\0\0\0\0\0\0""#]]);
+    check_refused(
+        &whole[..HEADER - 1],
+        expect!["expected a header of 4096 bytes, found 4095; the file was cut off"],
+    );
+    check_refused(
+        &[0; 8192],
+        expect![[
+            r#"expected a ring of cwmem's flight recorder, which begins with "cwmemrng"; found "\0\0\0\0\0\0\0\0""#
+        ]],
+    );
     let mut newer = whole.clone();
     newer[8] = 2;
-    check_refused(&newer, expect!["expected format 1, found format 2, which a newer cwmem wrote; read it with that version"]);
+    check_refused(
+        &newer,
+        expect![
+            "expected format 1, found format 2, which a newer cwmem wrote; read it with that version"
+        ],
+    );
     let mut damaged = whole.clone();
     damaged[40] ^= 1;
-    check_refused(&damaged, expect!["the header's checksum doesn't match; the file is damaged, or wasn't made by cwmem"]);
+    check_refused(
+        &damaged,
+        expect![
+            "the header's checksum doesn't match; the file is damaged, or wasn't made by cwmem"
+        ],
+    );
 }
 
 #[test]
@@ -93,10 +112,28 @@ fn a_heading_that_cant_be_kept_says_why() {
     let check = |heading: Heading, expected: Expect| {
         expected.assert_eq(&create(&heading).err().unwrap().to_string());
     };
-    check(Heading { capacity: 0, ..heading(4) }, expect!["a ring of 0 records would take 4096 bytes; expected 1 record or more and at most 67108864 bytes: shorten recorder.duration"]);
-    check(Heading { capacity: u32::MAX, ..heading(4) }, expect!["a ring of 4294967295 records would take 515396079496 bytes; expected 1 record or more and at most 67108864 bytes: shorten recorder.duration"]);
-    check(Heading { boot_id: "a\nb".into(), ..heading(4) }, expect![[r#""a\nb" in a ring's header must be one line"#]]);
-    check(Heading { owner: "x".repeat(HEADER), ..heading(4) }, expect!["the names of the owner, the boot and the columns take 4332 bytes, of which a ring's header has 3936; name fewer fields in metrics.meminfo"]);
+    check(
+        Heading { capacity: 0, ..heading(4) },
+        expect![
+            "a ring of 0 records would take 4096 bytes; expected 1 record or more and at most 67108864 bytes: shorten recorder.duration"
+        ],
+    );
+    check(
+        Heading { capacity: u32::MAX, ..heading(4) },
+        expect![
+            "a ring of 4294967295 records would take 515396079496 bytes; expected 1 record or more and at most 67108864 bytes: shorten recorder.duration"
+        ],
+    );
+    check(
+        Heading { boot_id: "a\nb".into(), ..heading(4) },
+        expect![[r#""a\nb" in a ring's header must be one line"#]],
+    );
+    check(
+        Heading { owner: "x".repeat(HEADER), ..heading(4) },
+        expect![
+            "the names of the owner, the boot and the columns take 4332 bytes, of which a ring's header has 3936; name fewer fields in metrics.meminfo"
+        ],
+    );
 }
 
 #[test]
