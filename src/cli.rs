@@ -5,6 +5,7 @@ use crate::command;
 use crate::command::output;
 use crate::command::run::Loader;
 use crate::config::{self, Overrides};
+use crate::environment;
 use crate::exit::Exit;
 use crate::log;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -122,9 +123,17 @@ fn loader(common: Common) -> Loader {
             proc_root: common.proc_root.clone(),
             sys_root: common.sys_root.clone(),
             level: common.log,
+            state_directory: directory("STATE_DIRECTORY"),
+            runtime_directory: directory("RUNTIME_DIRECTORY"),
         };
         config::load(common.config.as_deref(), &overrides)
     })
+}
+
+/// The first of the directories that the service manager made (systemd.exec(5), StateDirectory=).
+fn directory(variable: &str) -> Option<PathBuf> {
+    let directories = environment::variable(variable)?;
+    directories.split(':').next().filter(|first| first.starts_with('/')).map(PathBuf::from)
 }
 
 const LONG_VERSION: &str =

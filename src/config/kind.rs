@@ -99,6 +99,27 @@ pub fn path(field: &mut Field<'_>) -> Option<PathBuf> {
     text(field, "a path").map(PathBuf::from)
 }
 
+/// A directory by its full path: the service's working directory is nobody's business.
+pub fn directory(field: &mut Field<'_>) -> Option<PathBuf> {
+    let expected = "the full path of a directory, beginning with \"/\"";
+    let path = PathBuf::from(text(field, expected)?);
+    if path.is_absolute() { Some(path) } else { field.refuse(expected) }
+}
+
+/// "64MiB" in bytes; units are powers of 1024.
+pub fn size(field: &mut Field<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+    let expected = format!(
+        "a size from {} to {}, such as \"64MiB\"",
+        sized(*range.start()),
+        sized(*range.end())
+    );
+    let text = field.text(expected.as_str())?;
+    match parse_size(text).filter(|size| range.contains(size)) {
+        Some(size) => Some(size),
+        None => field.refuse(expected),
+    }
+}
+
 /// `"auto"`, `true` or `false`.
 pub fn on_ec2(field: &mut Field<'_>) -> Option<OnEc2> {
     match &field.node.value {
@@ -217,5 +238,22 @@ fn parse_share(text: &str) -> Option<f64> {
     (plain && share <= 1.0).then_some(share)
 }
 
+/// In quotes, in the largest unit that leaves a whole number.
+fn sized(size: u64) -> String {
+    let whole = |(_, factor): &&(&str, u64)| size.is_multiple_of(*factor);
+    let (unit, factor) = SIZES.iter().find(whole).copied().unwrap_or(("B", 1));
+    format!("\"{}{unit}\"", size / factor)
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let (number, factor) = SIZES
+        .iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?.trim_end(), factor)))?;
+    // u64's own syntax allows a sign.
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    number.parse::<u64>().ok().filter(|_| plain)?.checked_mul(*factor)
+}
+
+const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 /// In bytes.
 const LONGEST_DURATION: usize = 20;

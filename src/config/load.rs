@@ -17,6 +17,9 @@ pub struct Overrides {
     pub proc_root: Option<PathBuf>,
     pub sys_root: Option<PathBuf>,
     pub level: Option<Level>,
+    /// systemd's STATE_DIRECTORY and RUNTIME_DIRECTORY; a directory that a file names wins.
+    pub state_directory: Option<PathBuf>,
+    pub runtime_directory: Option<PathBuf>,
 }
 
 /// Reads the file at `path` and those of `conf.d` beside it. Without a path, the default one is
@@ -72,6 +75,20 @@ impl Overrides {
         }
         if let Some(level) = self.level {
             config.log.level = level;
+        }
+        let default = Config::default().state;
+        let named = [
+            (&mut config.state.directory, default.directory, &self.state_directory),
+            (
+                &mut config.state.runtime_directory,
+                default.runtime_directory,
+                &self.runtime_directory,
+            ),
+        ];
+        for (directory, default, given) in named {
+            if let Some(given) = given.as_ref().filter(|_| *directory == default) {
+                directory.clone_from(given);
+            }
         }
     }
 }
@@ -267,13 +284,20 @@ mod tests {
             proc_root: Some("/c".into()),
             sys_root: Some("/d".into()),
             level: Some(Level::Debug),
+            state_directory: Some("/e".into()),
+            runtime_directory: None,
         };
         let config = load(Some(&path), &overrides).unwrap();
         assert_eq!(config.sample.proc_root, Path::new("/c"));
         assert_eq!(config.sample.sys_root, Path::new("/d"));
         assert_eq!(config.log.level, Level::Debug);
+        assert_eq!(config.state.directory, Path::new("/e"));
+        assert_eq!(config.state.runtime_directory, Path::new("/run/cwmem"));
         let config = load(Some(&path), &Overrides::default()).unwrap();
         assert_eq!(config.sample.proc_root, Path::new("/a"));
         assert_eq!(config.log.level, Level::Warn);
+        std::fs::write(&path, "state.directory = \"/named\"").unwrap();
+        let config = load(Some(&path), &overrides).unwrap();
+        assert_eq!(config.state.directory, Path::new("/named"), "what a file names wins");
     }
 }

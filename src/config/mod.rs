@@ -39,6 +39,8 @@ pub struct Config {
     pub pressure: Pressure,
     pub cloudwatch: CloudWatch,
     pub identity: Identity,
+    pub state: State,
+    pub recorder: Recorder,
     pub spool: Spool,
     pub log: Log,
 }
@@ -124,8 +126,28 @@ pub enum OnEc2 {
     No,
 }
 
+/// Where the agent keeps what has to outlive it. systemd's STATE_DIRECTORY and RUNTIME_DIRECTORY
+/// stand in for the defaults (systemd.exec(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Outlives the host's reboot.
+    pub directory: PathBuf,
+    /// Outlives the process; in memory (tmpfs).
+    pub runtime_directory: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorder {
+    /// What the flight recorder holds at `sample.interval`; 1 min to 24 h.
+    pub duration: Duration,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spool {
+    /// Disk space for what waits, in allocated blocks; 1 MiB to 10 GiB.
+    pub max_bytes: u64,
+    /// What waits longer is given up; 1 h to 14 d, CloudWatch's own limit.
+    pub max_age: Duration,
     /// How fast a backlog is sent, beside live data; 1 to 100.
     pub max_requests_per_second: u32,
 }

@@ -5,7 +5,8 @@ use crate::config::metrics;
 use crate::config::reader::{Reader, Section, Setting};
 use crate::config::sets;
 use crate::config::{
-    CloudWatch, Config, Format, Identity, Level, Log, OnEc2, Pressure, Publish, Sample, Spool,
+    CloudWatch, Config, Format, Identity, Level, Log, OnEc2, Pressure, Publish, Recorder, Sample,
+    Spool, State,
 };
 use crate::units::Tenths;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub fn read(reader: &mut Reader) -> Config {
         pressure: reader.section("pressure", pressure),
         cloudwatch: reader.section("cloudwatch", cloudwatch),
         identity: reader.section("identity", identity),
+        state: reader.section("state", state),
+        recorder: reader.section("recorder", recorder),
         spool: reader.section("spool", spool),
         log: reader.section("log", log),
     }
@@ -128,9 +131,32 @@ fn identity(section: &mut Section<'_>) -> Identity {
     }
 }
 
+fn state(section: &mut Section<'_>) -> State {
+    let mut directory =
+        |name, default: &str| section.value(name, PathBuf::from(default), kind::directory).value;
+    State {
+        directory: directory("directory", "/var/lib/cwmem"),
+        runtime_directory: directory("runtime_directory", "/run/cwmem"),
+    }
+}
+
+fn recorder(section: &mut Section<'_>) -> Recorder {
+    let duration = section
+        .value("duration", MINUTE * 60, |field| kind::duration(field, MINUTE..=MINUTE * 60 * 24));
+    Recorder { duration: duration.value }
+}
+
 fn spool(section: &mut Section<'_>) -> Spool {
+    let max_bytes = section
+        .value("max_bytes", 64 * MEBIBYTE, |field| kind::size(field, MEBIBYTE..=10_240 * MEBIBYTE));
+    let max_age =
+        section.value("max_age", DAY * 14, |field| kind::duration(field, MINUTE * 60..=DAY * 14));
     let rate = section.value("max_requests_per_second", 5, |field| kind::integer(field, 1..=100));
-    Spool { max_requests_per_second: rate.value }
+    Spool {
+        max_bytes: max_bytes.value,
+        max_age: max_age.value,
+        max_requests_per_second: rate.value,
+    }
 }
 
 fn log(section: &mut Section<'_>) -> Log {
@@ -168,6 +194,8 @@ fn whole_millis(duration: Duration) -> Duration {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MEBIBYTE: u64 = 1024 * 1024;
 const MINUTE: Duration = Duration::from_secs(60);
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const EXPECTED_PERIOD: &str =

@@ -4,6 +4,7 @@ use super::*;
 use crate::dimension::DimensionName;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
+use std::path::Path;
 
 /// The problems of a file.
 fn check(text: &str, expected: Expect) {
@@ -393,6 +394,38 @@ fn identity() {
     let config = accepted("[identity]\ninstance_id = \"i-1\"\nec2 = true\nimds = false");
     assert_eq!(config.identity.ec2, OnEc2::Yes);
     assert!(!config.identity.imds);
+}
+
+#[test]
+fn state_recorder_and_spool() {
+    check(
+        "[state]\ndirectory = \"state\"\n[recorder]\nduration = \"30s\"\n[spool]\nmax_bytes = \"64MB\"\nmax_age = \"15d\"",
+        expect![[r#"
+            f:2: state.directory: expected the full path of a directory, beginning with "/", found "state"
+            f:4: recorder.duration: expected a duration from "1m" to "1day", found "30s"
+            f:6: spool.max_bytes: expected a size from "1MiB" to "10GiB", such as "64MiB", found "64MB"
+            f:7: spool.max_age: expected a duration from "1h" to "14days", found "15d""#]],
+    );
+    check(
+        "spool.max_bytes = 1",
+        expect![[
+            r#"f:1: spool.max_bytes: expected a size from "1MiB" to "10GiB", such as "64MiB", found 1"#
+        ]],
+    );
+    check(
+        "spool.max_bytes = \"512 KiB\"",
+        expect![[
+            r#"f:1: spool.max_bytes: expected a size from "1MiB" to "10GiB", such as "64MiB", found "512 KiB""#
+        ]],
+    );
+    check(
+        "spool.max_bytes = \"+2MiB\"",
+        expect![[
+            r#"f:1: spool.max_bytes: expected a size from "1MiB" to "10GiB", such as "64MiB", found "+2MiB""#
+        ]],
+    );
+    assert_eq!(accepted("spool.max_bytes = \"2 GiB\"").spool.max_bytes, 2 << 30);
+    assert_eq!(accepted("state.directory = \"/x y\"").state.directory, Path::new("/x y"));
 }
 
 #[test]
