@@ -21,6 +21,8 @@ pub mod window;
 
 pub mod under_pressure;
 
+pub mod black_box;
+
 pub mod dimension;
 
 pub mod datum;
