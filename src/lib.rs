@@ -23,6 +23,8 @@ pub mod under_pressure;
 
 pub mod black_box;
 
+pub mod history;
+
 pub mod dimension;
 
 pub mod datum;
