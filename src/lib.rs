@@ -9,17 +9,23 @@ pub mod environment;
 pub mod exit;
 pub mod table;
 
+pub mod owner;
+
 pub mod source;
 
 pub mod sample;
 
 pub mod metric;
 
+pub mod column;
+
 pub mod distribution;
 
 pub mod window;
 
 pub mod under_pressure;
+
+pub mod recorder;
 
 pub mod black_box;
 

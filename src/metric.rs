@@ -19,6 +19,8 @@ pub struct Metric {
     /// Sent only for periods in which some value isn't zero.
     pub sparse: bool,
     pub formula: Formula,
+    /// The columns that the formula uses; an extra field's is its own.
+    pub columns: &'static [&'static str],
     /// The formula in the kernel's field names, for people.
     pub words: Cow<'static, str>,
 }
@@ -79,6 +81,7 @@ impl Metric {
             grain: Grain::ThreeDigits,
             sparse: false,
             formula: Formula::Extra(place),
+            columns: &[],
             words: Cow::Owned(name.to_owned()),
         }
     }
@@ -155,116 +158,137 @@ fn huge_pages_free_percent(info: &MemInfo) -> Option<f64> {
     Some((100.0 * info.huge_pages_free? as f64 / pool as f64).clamp(0.0, 100.0))
 }
 
-const fn percent(
-    name: &'static str,
-    sparse: bool,
-    formula: Formula,
-    words: &'static str,
-) -> Metric {
-    let (name, words) = (Cow::Borrowed(name), Cow::Borrowed(words));
-    Metric { name, unit: Unit::Percent, grain: Grain::Tenth, sparse, formula, words }
-}
-
-const fn other(
+const fn row(
     name: &'static str,
     unit: Unit,
     sparse: bool,
     formula: Formula,
+    columns: &'static [&'static str],
     words: &'static str,
 ) -> Metric {
+    let grain = if matches!(unit, Unit::Percent) { Grain::Tenth } else { Grain::ThreeDigits };
     let (name, words) = (Cow::Borrowed(name), Cow::Borrowed(words));
-    Metric { name, unit, grain: Grain::ThreeDigits, sparse, formula, words }
+    Metric { name, unit, grain, sparse, formula, columns, words }
 }
 
 /// Every metric of the host that cwmem knows, the ones on by default first.
 pub static NATIVE: [Metric; 14] = [
-    percent(
+    row(
         "MemoryUsedPercent",
+        Unit::Percent,
         false,
         Formula::MemInfo(memory_used_percent),
+        &USABLE,
         "100·(1 − MemAvailable/(MemTotal − Hugetlb))",
     ),
-    percent(
+    row(
         "SwapUsedPercent",
+        Unit::Percent,
         true,
         Formula::MemInfo(swap_used_percent),
+        &SWAP,
         "100·(SwapTotal − SwapFree)/SwapTotal",
     ),
-    percent(
+    row(
         "MemoryStallPercent",
+        Unit::Percent,
         true,
         Formula::Stall(|pressure| Some(pressure.some)),
+        &["pressure:some"],
         "100·Δ(pressure some total)/elapsed",
     ),
-    other(
+    row(
         "OomKills",
         Unit::Count,
         true,
         Formula::Events(|vmstat| vmstat.oom_kill),
+        &["vmstat:oom_kill"],
         "Δ(vmstat oom_kill)",
     ),
-    other(
+    row(
         "MemoryAvailable",
         Unit::Bytes,
         false,
         Formula::MemInfo(|info| info.available.map(|bytes| bytes.as_f64())),
+        &["meminfo:MemAvailable"],
         "MemAvailable",
     ),
-    other(
+    row(
         "MemoryUsed",
         Unit::Bytes,
         false,
         Formula::MemInfo(memory_used),
+        &USABLE,
         "MemTotal − Hugetlb − MemAvailable",
     ),
-    other("SwapUsed", Unit::Bytes, false, Formula::MemInfo(swap_used), "SwapTotal − SwapFree"),
-    other(
+    row("SwapUsed", Unit::Bytes, false, Formula::MemInfo(swap_used), &SWAP, "SwapTotal − SwapFree"),
+    row(
         "SwapInPages",
         Unit::CountPerSecond,
         false,
         Formula::Rate(|vmstat| vmstat.swap_in_pages),
+        &["vmstat:pswpin"],
         "Δ(vmstat pswpin)/elapsed",
     ),
-    other(
+    row(
         "SwapOutPages",
         Unit::CountPerSecond,
         false,
         Formula::Rate(|vmstat| vmstat.swap_out_pages),
+        &["vmstat:pswpout"],
         "Δ(vmstat pswpout)/elapsed",
     ),
-    other(
+    row(
         "MajorFaults",
         Unit::CountPerSecond,
         false,
         Formula::Rate(|vmstat| vmstat.major_faults),
+        &["vmstat:pgmajfault"],
         "Δ(vmstat pgmajfault)/elapsed",
     ),
-    other(
+    row(
         "DirectReclaimStalls",
         Unit::CountPerSecond,
         false,
         Formula::Rate(|vmstat| vmstat.direct_reclaim_stalls),
+        &["vmstat:allocstall"],
         "Δ(vmstat allocstall_*)/elapsed",
     ),
-    percent(
+    row(
         "MemoryFullStallPercent",
+        Unit::Percent,
         false,
         Formula::Stall(|pressure| pressure.full),
+        &["pressure:full"],
         "100·Δ(pressure full total)/elapsed",
     ),
-    percent(
+    row(
         "CommittedPercent",
+        Unit::Percent,
         false,
         Formula::MemInfo(committed_percent),
+        &["meminfo:Committed_AS", "meminfo:CommitLimit"],
         "100·Committed_AS/CommitLimit",
     ),
-    percent(
+    row(
         "HugePagesFreePercent",
+        Unit::Percent,
         false,
         Formula::MemInfo(huge_pages_free_percent),
+        &["meminfo:HugePages_Free", "meminfo:HugePages_Total"],
         "100·HugePages_Free/HugePages_Total",
     ),
 ];
+
+/// T, A and H, H as older kernels give it too.
+const USABLE: [&str; 5] = [
+    "meminfo:MemTotal",
+    "meminfo:MemAvailable",
+    "meminfo:Hugetlb",
+    "meminfo:HugePages_Total",
+    "meminfo:Hugepagesize",
+];
+const SWAP: [&str; 2] = ["meminfo:SwapTotal", "meminfo:SwapFree"];
 
 /// The names that are on where the configuration says nothing.
 pub const DEFAULT: [&str; 4] =

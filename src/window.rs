@@ -18,6 +18,8 @@ pub struct Window {
     start: Option<Timestamp>,
     series: Vec<Series>,
     differences: Differences,
+    /// The sequence of the last sample.
+    through: u64,
 }
 
 /// How a distribution is sent.
@@ -60,7 +62,14 @@ struct Series {
 impl Window {
     pub fn new(metrics: Vec<Metric>, period: Duration, form: Form) -> Window {
         let series = metrics.into_iter().map(Series::new).collect();
-        Window { period, form, start: None, series, differences: Differences::default() }
+        Window {
+            period,
+            form,
+            start: None,
+            series,
+            differences: Differences::default(),
+            through: 0,
+        }
     }
 
     /// The start of the open period; nothing before the first sample.
@@ -73,12 +82,18 @@ impl Window {
         self.start.is_some_and(|start| start != wall.floor(self.period))
     }
 
+    /// The sequence of the last sample that was folded in; 0 before the first.
+    pub fn through(&self) -> u64 {
+        self.through
+    }
+
     /// Folds a sample in; ends an earlier period that wasn't closed, so close it first.
     pub fn record(&mut self, sample: &Sample) {
         let start = sample.taken.wall.floor(self.period);
         if self.start != Some(start) {
             self.begin(start);
         }
+        self.through = sample.sequence;
         let rates = self.differences.take(sample);
         for series in &mut self.series {
             match series.metric.value(sample, &rates) {
@@ -108,10 +123,16 @@ impl Window {
         figures
     }
 
+    /// Forgets the counters that rates are taken against: a new boot begins them anew.
+    pub fn forget_counters(&mut self) {
+        self.differences = Differences::default();
+    }
+
     /// Carries over what an earlier window of the same period still holds: withheld zeros, and the
     /// counters that rates are taken against. For a reload, after the earlier window was closed.
     pub fn continue_from(&mut self, earlier: Window) {
         self.differences = earlier.differences;
+        self.through = earlier.through;
         if earlier.period != self.period {
             return;
         }

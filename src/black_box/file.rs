@@ -4,6 +4,7 @@ use crate::black_box::format::{
     self, Contents, ENTRIES, ENTRY, Entry, FormatError, HEADER, Heading, Reason,
 };
 use crate::clock::Moment;
+use crate::owner::Owner;
 use crate::source::process::{ListError, Process};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -43,14 +44,11 @@ pub enum Error {
 }
 
 impl Writer {
-    pub fn open(
-        directory: &Path,
-        heading: &Heading,
-        is_same_owner: impl Fn(&str) -> bool,
-    ) -> Result<Opened, Error> {
+    pub fn open(directory: &Path, heading: &Heading) -> Result<Opened, Error> {
         let path = directory.join(NAME);
+        fs::create_dir_all(directory).map_err(|source| io_error("make", directory, source))?;
         let set_aside = match read(&path) {
-            Ok(found) if !is_same_owner(&found.heading.owner) => {
+            Ok(found) if !is_same_owner(&found.heading, heading) => {
                 Some(set_foreign_aside(&path, &found.heading)?)
             }
             Ok(found) if found.heading.boot_id == heading.boot_id => {
@@ -61,7 +59,7 @@ impl Writer {
                 set_aside(&path, "before", String::new())?;
                 None
             }
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+            Err(error) if error.is_not_found() => None,
             Err(Error::Format { source, .. }) => Some(set_unreadable_aside(&path, source)?),
             Err(error) => return Err(error),
         };
@@ -86,6 +84,12 @@ impl Writer {
         let file = OpenOptions::new().write(true).open(&path);
         let file = file.map_err(|source| io_error("open", &path, source))?;
         Ok(Writer { path, file, last: AtomicU64::new(last) })
+    }
+}
+
+impl Error {
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
     }
 }
 
@@ -116,7 +120,7 @@ pub fn copy(from: &Path, to: &Path, copied: u64) -> Result<(u64, Option<SetAside
             return Ok((newest, None));
         }
         // Who holds the memory before a boot is what is asked after it.
-        Ok(found) if found.heading.owner == contents.heading.owner => {
+        Ok(found) if is_same_owner(&found.heading, &contents.heading) => {
             if !found.entries.is_empty() {
                 set_aside(&target, "before", String::new())?;
             }
@@ -124,15 +128,23 @@ pub fn copy(from: &Path, to: &Path, copied: u64) -> Result<(u64, Option<SetAside
         }
         Ok(found) => Some(set_foreign_aside(&target, &found.heading)?),
         Err(Error::Format { source, .. }) => Some(set_unreadable_aside(&target, source)?),
-        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => None,
+        Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error),
     };
     write_whole(&target, &bytes)?;
     Ok((newest, set_aside))
 }
 
+fn is_same_owner(one: &Heading, other: &Heading) -> bool {
+    Owner::parse(&one.owner).is_same(&Owner::parse(&other.owner))
+}
+
 fn read_bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let error = |source| io_error("read", path, source);
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(error)?.is_file() {
+        return Err(error(io::Error::new(ErrorKind::InvalidInput, "it isn't a regular file")));
+    }
     let mut bytes = Vec::new();
     let mut file = File::open(path).map_err(error)?.take(LONGEST as u64);
     file.read_to_end(&mut bytes).map_err(error)?;
@@ -191,7 +203,7 @@ mod tests {
     }
 
     fn open(directory: &Path, owner: &str, boot_id: &str) -> (Writer, Option<SetAside>) {
-        let opened = Writer::open(directory, &heading(owner, boot_id), |other| other == owner);
+        let opened = Writer::open(directory, &heading(owner, boot_id));
         let Opened { writer, set_aside } = opened.unwrap();
         (writer, set_aside)
     }
@@ -272,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_folder_is_named() {
-        let path = Path::new("/nonexistent/run");
-        let error = Writer::open(path, &heading("a", "1"), |_| true).err().unwrap().to_string();
-        assert!(error.starts_with("cannot write /nonexistent/run/processes.partial: "), "{error}");
+    fn a_folder_that_cannot_be_is_named() {
+        let path = Path::new("/proc/run");
+        let error = Writer::open(path, &heading("a", "1")).err().unwrap().to_string();
+        assert!(error.starts_with("cannot make /proc/run: "), "{error}");
     }
 }

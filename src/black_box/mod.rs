@@ -52,9 +52,8 @@ impl BlackBox {
     pub fn open(
         directory: &Path,
         heading: &Heading,
-        is_same_owner: impl Fn(&str) -> bool,
     ) -> Result<(BlackBox, Option<SetAside>), Error> {
-        let Opened { writer, set_aside } = Writer::open(directory, heading, is_same_owner)?;
+        let Opened { writer, set_aside } = Writer::open(directory, heading)?;
         Ok((BlackBox { writer: Arc::new(writer), last: None }, set_aside))
     }
 
@@ -92,7 +91,7 @@ mod tests {
         fs::write(proc_root.path().join("7/statm"), "9 3 1 1 0 1 0\n").unwrap();
         fs::write(proc_root.path().join("7/status"), "Name:\tjava\nVmSwap:\t8 kB\n").unwrap();
         let heading = Heading { owner: "machine-id:1".into(), boot_id: "a".into() };
-        let opened = BlackBox::open(runtime.path(), &heading, |owner| owner == heading.owner);
+        let opened = BlackBox::open(runtime.path(), &heading);
         let (mut black_box, set_aside) = opened.unwrap();
         assert!(set_aside.is_none());
         let mut taken = Vec::new();

@@ -3,7 +3,7 @@
 use crate::history::picture::{Column, Picture, size};
 use crate::history::points::Spread;
 use crate::history::scale::{ticks, top};
-use crate::history::span::{time, words};
+use crate::history::span::{clock, date, words};
 use crate::table::Table;
 
 /// What the terminal can show.
@@ -23,7 +23,7 @@ pub fn chart(picture: &Picture, canvas: Canvas) -> String {
     let columns = picture.columns(width);
     let ink = if canvas.ascii { &ASCII } else { &BLOCKS };
     let mut text = format!("Memory of {}, {}\n\n", picture.owner, words(picture.span));
-    text += &format!("used %  {}\n", legend(picture, width, ink));
+    text += &format!("used %{}\n", legend(picture, width, ink));
     let used = Plot { columns: &columns, value: |column| column.used, top: 100.0, ink };
     let height = canvas.height.clamp(4, 100);
     text += &used.draw(height);
@@ -31,18 +31,18 @@ pub fn chart(picture: &Picture, canvas: Canvas) -> String {
     text += &used.axis(picture);
     match picture.highest_stall {
         Some(highest) if highest.value > 0.0 => {
-            text += "\nstalled %: time in which some task waited for memory\n";
+            text += "\nstall % (time in which some task waited for memory)\n";
             let top = top(highest.value);
             let stall = Plot { columns: &columns, value: |column| column.stall, top, ink };
             text += &stall.draw((height / 2).max(2));
             text += &stall.axis(picture);
         }
-        Some(_) => text += "\nstalled %: 0 throughout; no task waited for memory\n",
-        None => text += "\nstalled %: not recorded\n",
+        Some(_) => text += "\nstall %: 0 throughout; no task waited for memory\n",
+        None => text += "\nstall %: not recorded\n",
     }
     text += &format!("\n{}\n", peaks(picture));
-    for line in picture.comparison().into_iter().chain([picture.coverage()]) {
-        text += &line;
+    for note in picture.notes() {
+        text += &note;
         text.push('\n');
     }
     if canvas.ascii {
@@ -139,7 +139,7 @@ fn legend(picture: &Picture, width: usize, ink: &Ink) -> String {
         return String::new();
     }
     let (low, range) = (ink.levels[ink.levels.len() - 1], ink.range);
-    format!("({low} lowest, {range} highest of {seconds:.0} s a column)")
+    format!(" ({low} lowest, {range} highest reading of each {seconds:.0} s)")
 }
 
 /// The row of OOM kills, where there are any.
@@ -158,13 +158,18 @@ fn kills(picture: &Picture, columns: &[Column], ink: &Ink) -> String {
 
 /// The peaks, each with its largest processes below it.
 fn peaks(picture: &Picture) -> String {
-    let header = ["PEAK", "USED %", "STALLED %", "OOM KILLS", "PROCESS", "PID", "RESIDENT", "SWAP"];
+    let header = ["PEAK", "USED %", "STALL %", "KILLS", "PROCESS", "PID", "RESIDENT", "SWAP"];
     let mut table = Table::new(&header).with_figures(1..4);
+    let same_day = date(picture.span.from) == date(picture.span.to);
+    let when = |second| match same_day {
+        true => clock(second),
+        false => format!("{} {}", date(second), clock(second)),
+    };
     for peak in &picture.peaks {
         let percent =
             |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
         let mut first = vec![
-            time(peak.second),
+            when(peak.second),
             percent(peak.used),
             percent(peak.stall),
             peak.kills.to_string(),
@@ -182,7 +187,7 @@ fn peaks(picture: &Picture) -> String {
             table.row(row);
         }
         if !first[0].is_empty() {
-            first.push("none recorded within 30 s".to_owned());
+            first.push("none recorded".to_owned());
             table.row(first);
         }
     }

@@ -70,13 +70,13 @@ impl Picture {
         };
         for point in self.points.iter().filter(|point| self.span.contains(point.second)) {
             let first = place(point.since());
-            let end = place(point.second.saturating_add(1)).max(first + 1);
-            // The reading itself is of the point's own second.
             let own = place(point.second);
+            let end = place(point.second.saturating_add(1)).max(own + 1);
             for (here, column) in (0..).zip(&mut columns).take(end).skip(first) {
                 column.seen = true;
                 column.used = Spread::join(column.used, point.used);
                 column.stall = Spread::join(column.stall, point.stall);
+                // A kill is counted once, however wide a second is drawn.
                 if here == own {
                     column.kills = column.kills.saturating_add(point.kills);
                 }
@@ -85,26 +85,27 @@ impl Picture {
         columns
     }
 
-    /// What one reading a minute would have made of it.
-    pub fn comparison(&self) -> Option<String> {
-        let highest = self.highest?;
-        let at = span::clock(highest.second);
-        let seen = self.minutes.iter().map(|reading| reading.value).max_by(f64::total_cmp);
-        let Some(seen) = seen else {
-            return Some(format!(
-                "Highest: {:.1} % at {at}. One reading a minute would have shown nothing of it.",
-                highest.value
-            ));
-        };
-        Some(format!(
-            "Highest: {:.1} % at {at}. One reading a minute, at each full minute, would have shown \
-             at most {seen:.1} %.",
-            highest.value
-        ))
+    /// The highest reading, what one reading a minute would have made of it, and how much was
+    /// observed: a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(highest) = self.highest {
+            let at = span::clock(highest.second);
+            notes.push(format!("Highest: {:.1} % used at {at}.", highest.value));
+            let minutes = self.minutes.iter().map(|reading| reading.value);
+            notes.push(match minutes.max_by(f64::total_cmp) {
+                Some(most) => {
+                    format!("One reading at each full minute would have shown at most {most:.1} %.")
+                }
+                None => "One reading at each full minute would have shown nothing.".to_owned(),
+            });
+        }
+        notes.push(self.coverage());
+        notes
     }
 
     /// How much of the span was observed, and the longest of what wasn't.
-    pub fn coverage(&self) -> String {
+    fn coverage(&self) -> String {
         let missed = self.gaps.iter().map(|gap| gap.seconds()).fold(0, u64::saturating_add);
         let all = self.span.seconds();
         let mut text = format!("Observed: {} of {all} seconds", all.saturating_sub(missed));

@@ -135,11 +135,14 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.iter().position(|&byte| byte == 0).unwrap_or(Name::LENGTH);
-        let text = String::from_utf8_lossy(&self.0[..end]);
-        let replace =
-            |character| if acts(character) { char::REPLACEMENT_CHARACTER } else { character };
-        formatter.pad(&text.chars().map(replace).collect::<String>())
+        formatter.pad(&harmless(&String::from_utf8_lossy(&self.0[..end])))
     }
+}
+
+/// The text with what would act on a terminal or a page, instead of being shown, replaced.
+pub fn harmless(text: &str) -> String {
+    let replace = |character| if acts(character) { char::REPLACEMENT_CHARACTER } else { character };
+    text.chars().map(replace).collect()
 }
 
 /// Control characters; characters without width and those that turn the direction of the text

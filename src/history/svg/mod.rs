@@ -31,16 +31,16 @@ pub fn svg(picture: &Picture) -> String {
             let top = top(highest.value);
             let plot =
                 Plot { value: |column| column.stall, top, height: 100.0, class: "s", ..used };
-            page.heading("Stalled, %: time in which some task waited for memory", &[]);
+            page.heading("Stall, % (time in which some task waited for memory)", &[]);
             page.plot(&plot);
         }
         None if picture.highest_stall.is_some() => {
-            page.heading("Stalled: 0 % throughout; no task waited for memory", &[])
+            page.heading("Stall: 0 % throughout; no task waited for memory", &[])
         }
-        None => page.heading("Stalled: not recorded", &[]),
+        None => page.heading("Stall: not recorded", &[]),
     }
     page.peaks(picture);
-    for line in picture.comparison().into_iter().chain([picture.coverage()]) {
+    for line in picture.notes() {
         page.y += 22.0;
         page.words(LEFT, "m", "start", &line);
     }
@@ -84,7 +84,17 @@ impl Page {
             match *sign {
                 "d" => self.put(format_args!("<path class=\"d\" d=\"M{:.0} {y:.0}h22\"/><circle class=\"p\" cx=\"{:.0}\" cy=\"{y:.0}\" r=\"2.5\"/>\n", x - 22.0, x - 11.0)),
                 "k" => self.put(format_args!("<path class=\"k\" d=\"M{:.0} {:.0}v12\"/>\n", x - 4.0, y - 6.0)),
-                class => self.put(format_args!("<rect class=\"{class}\" x=\"{:.0}\" y=\"{:.0}\" width=\"22\" height=\"10\"/>\n", x - 22.0, y - 5.0)),
+                class => {
+                    let (left, top) = (x - 22.0, y - 5.0);
+                    let mut swatch = |class| self.put(format_args!(
+                        "<rect class=\"{class}\" x=\"{left:.0}\" y=\"{top:.0}\" width=\"22\" height=\"10\"/>\n"
+                    ));
+                    swatch(class);
+                    if class == "u" {
+                        // Drawn over the highest.
+                        swatch("ur");
+                    }
+                }
             }
             x -= 46.0;
         }
@@ -97,7 +107,7 @@ impl Page {
             LEFT,
             "h",
             "start",
-            "Peaks, and the processes with the most resident memory then",
+            "Peaks, and the processes with the most resident memory within 30 s",
         );
         self.y += 26.0;
         for (x, anchor, name) in
@@ -140,7 +150,7 @@ impl Page {
                 }
             }
             if rows == 0 {
-                self.words(CELLS[5].0, "m", "start", "none recorded within 30 s");
+                self.words(CELLS[5].0, "m", "start", "none recorded");
             }
         }
         self.y += 16.0;
@@ -149,15 +159,10 @@ impl Page {
     fn finish(self, picture: &Picture) -> String {
         let height = self.y + 28.0;
         let title = escaped(&format!("Memory of {}, {}", picture.owner, words(picture.span)));
-        let mut description = picture.comparison().unwrap_or_default();
+        let mut notes = picture.notes();
         let stall = picture.highest_stall.map_or(0.0, |highest| highest.value);
-        let _ = write!(
-            description,
-            " Highest stall: {stall:.1} %. OOM kills: {}. {}",
-            picture.kills,
-            picture.coverage()
-        );
-        let description = escaped(description.trim_start());
+        notes.push(format!("Highest stall: {stall:.1} %. OOM kills: {}.", picture.kills));
+        let description = escaped(&notes.join(" "));
         let body = self.text;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" \
@@ -188,7 +193,7 @@ const WIDTH: f64 = 1_200.0;
 const LEFT: f64 = 56.0;
 const PLOT: f64 = 1_120.0;
 const HEADER: [&str; 9] =
-    ["", "Time, UTC", "Used %", "Stalled %", "OOM kills", "Process", "PID", "Resident", "Swap"];
+    ["", "Time, UTC", "Used %", "Stall %", "OOM kills", "Process", "PID", "Resident", "Swap"];
 const CELLS: [(f64, &str); 9] = [
     (62.0, "middle"),
     (84.0, "start"),

@@ -134,6 +134,9 @@ pub fn used_key(picture: &Picture) -> Vec<(&'static str, &'static str)> {
     if (2..=MOST_MINUTES).contains(&picture.minutes.len()) {
         key.push(("d", "one reading a minute"));
     }
+    if !picture.gaps.is_empty() {
+        key.push(("o", "no samples"));
+    }
     if picture.kills > 0 {
         key.push(("k", "OOM kill"));
     }
