@@ -129,28 +129,21 @@ impl Kept {
             None => folders.to_vec(),
         };
         let mut recordings = Vec::new();
-        let mut unread = None;
+        let mut unread = Vec::new();
         for path in folders.iter().flat_map(|folder| [folder.join(BEFORE), folder.join(RING)]) {
             match Recording::open(&path) {
                 Ok(recording) => recordings.push(recording),
                 Err(error) if error.is_not_found() => {}
-                Err(error) => {
-                    // One that is damaged leaves the others.
-                    if let Some(error) = unread.replace(error) {
-                        complain(error);
-                    }
-                }
+                Err(error) => unread.push(error),
             }
         }
-        match (recordings.is_empty(), unread) {
-            (true, Some(error)) => return Err(error.into()),
-            (false, Some(error)) => complain(error),
-            (true, None) => {
-                let folders = folders.iter().map(|folder| folder.display().to_string());
-                return Err(Error::None(folders.collect::<Vec<_>>().join(" or ")));
-            }
-            (false, None) => {}
+        if recordings.is_empty() {
+            let names = folders.iter().map(|folder| folder.display().to_string());
+            let none = || Error::None(names.collect::<Vec<_>>().join(" or "));
+            return Err(unread.into_iter().next().map_or_else(none, Error::from));
         }
+        // One that is damaged leaves the others.
+        unread.iter().for_each(complain);
         Ok(Kept::of(recordings, &folders))
     }
 
