@@ -9,7 +9,10 @@
 
 use criterion::Criterion;
 use cwmem::clock::Clock;
+use cwmem::column::columns;
 use cwmem::metric::{self, Metric};
+use cwmem::recorder::header::Heading;
+use cwmem::recorder::{self, Recorder};
 use cwmem::sample::{Needs, Sample, Sources};
 use cwmem::source::{meminfo, pressure, vmstat};
 use cwmem::units::Tenths;
@@ -26,6 +29,24 @@ fn enabled() -> Vec<Metric> {
 
 /// Read, parse and fold, as the sampler does each second: meminfo, pressure and vmstat.
 fn cwmem_sample() -> impl FnMut() {
+    recorded_sample(Recorder::none())
+}
+
+/// An hour's ring in a mapped file.
+fn recorder(folder: &Path) -> Recorder {
+    let heading = Heading {
+        owner: "i-0123456789abcdef0".into(),
+        boot_id: String::new(),
+        columns: columns(&enabled(), &[]),
+        capacity: 3_600,
+    };
+    let opened = recorder::file::open(folder, None, &heading, &[]);
+    assert!(opened.recorder.keeps(), "{:?}", opened.problems);
+    opened.recorder
+}
+
+/// The same, each sample being recorded first.
+fn recorded_sample(mut recorder: Recorder) -> impl FnMut() {
     let clock = Clock::System;
     let proc_root = Path::new("/proc");
     let extras = meminfo::Extras::default();
@@ -40,6 +61,8 @@ fn cwmem_sample() -> impl FnMut() {
         sample.meminfo = meminfo.read(&extras, &mut []).ok();
         sample.pressure = pressure.as_mut().and_then(|reader| reader.read().ok());
         sample.vmstat = vmstat.read().ok();
+        sample.sequence += 1;
+        recorder.append(&sample);
         window.record(black_box(&sample));
     }
 }
@@ -102,6 +125,10 @@ fn main() {
     let mut group = criterion.benchmark_group("sample");
     let mut work = cwmem_sample();
     group.bench_function("read, parse and fold", |bencher| bencher.iter(&mut work));
+    let folder = tempfile::tempdir().unwrap();
+    let mut work = recorded_sample(recorder(folder.path()));
+    group.bench_function("read, parse, record and fold", |bencher| bencher.iter(&mut work));
+    drop(work);
     let mut work = between_vmstat();
     group.bench_function("the same between two readings of vmstat", |bencher| {
         bencher.iter(&mut work)
@@ -116,9 +143,11 @@ fn main() {
     criterion.final_summary();
     let bare = median(bare_read());
     println!("\nratios to the bare pread of the same files ({bare:.0} ns):");
-    println!("  read, parse and fold     {:.2}", median(cwmem_sample()) / bare);
-    println!("  open and read_to_string  {:.2}", median(open_and_read()) / bare);
-    println!("  sysinfo, meminfo only    {:.2}", median(sysinfo_refresh()) / bare);
+    println!("  read, parse and fold         {:.2}", median(cwmem_sample()) / bare);
+    let recorded = median(recorded_sample(recorder(folder.path()))) / bare;
+    println!("  read, parse, record and fold {recorded:.2}");
+    println!("  open and read_to_string      {:.2}", median(open_and_read()) / bare);
+    println!("  sysinfo, meminfo only        {:.2}", median(sysinfo_refresh()) / bare);
 }
 
 const FILES: [&str; 3] = ["/proc/meminfo", "/proc/pressure/memory", "/proc/vmstat"];

@@ -1,9 +1,12 @@
-//! The sampling path allocates nothing: read, parse and fold, counted by the allocator itself.
+//! The sampling path allocates nothing: read, parse, record and fold, counted by the allocator itself.
 
 #![allow(unsafe_code, reason = "an allocator that counts cannot be written without it")]
 
 use cwmem::clock::Clock;
+use cwmem::column::columns;
 use cwmem::metric;
+use cwmem::recorder;
+use cwmem::recorder::header::Heading;
 use cwmem::sample::{Sample, Sources};
 use cwmem::under_pressure::{Levels, UnderPressure};
 use cwmem::units::Tenths;
@@ -47,6 +50,15 @@ fn a_sample_allocates_nothing() {
     let mut sources = Sources::open(Path::new("/proc"), &needs, clock.now().boot);
     let mut sample = Sample::new(clock.now(), extras.len());
     sample.covered = Tenths(10);
+    let folder = tempfile::tempdir().unwrap();
+    let heading = Heading {
+        owner: String::new(),
+        boot_id: String::new(),
+        columns: columns(&metrics, &extras),
+        capacity: 100,
+    };
+    let mut recorder = recorder::file::open(folder.path(), None, &heading, &extras).recorder;
+    assert!(recorder.keeps());
     let mut window = Window::new(metrics, Duration::from_secs(60), Form::Values);
     let levels = Levels { available_below: 0.15, stall_above: 0.05 };
     let mut watch = UnderPressure::new(levels, Duration::from_secs(60));
@@ -54,6 +66,9 @@ fn a_sample_allocates_nothing() {
         let mut now = clock.now();
         now.boot = now.boot.plus(Duration::from_secs(second));
         sources.read(&mut sample, now);
+        sample.sequence += 1;
+        recorder.append(&sample);
+        recorder.set_taken_through(second);
         window.record(&sample);
         let _ = watch.observe(&sample);
         sample.vmstat.is_some()
