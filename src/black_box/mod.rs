@@ -98,8 +98,12 @@ mod tests {
         for second in 0..25_u64 {
             let boot = Boottime(second * 1_000_000);
             let Some(turn) = black_box.due(boot) else { continue };
+            // As it is meant to be: on another thread.
             let now = Moment { wall: Timestamp(second as i64 * 1_000), boot };
-            turn.record(proc_root.path(), now, Reason::Pressure).unwrap();
+            let proc_root = proc_root.path().to_owned();
+            let recorded =
+                std::thread::spawn(move || turn.record(&proc_root, now, Reason::Pressure));
+            recorded.join().unwrap().unwrap();
             taken.push(second);
         }
         assert_eq!(taken, [0, 10, 20]);

@@ -9,7 +9,7 @@ use crate::history::chart::{Canvas, chart};
 use crate::history::lines;
 use crate::history::picture::Picture;
 use crate::history::points::{Point, points};
-use crate::history::span::{At, Extent, Span, words};
+use crate::history::span::{At, Extent, Span, time, words};
 use crate::history::svg::svg;
 use crate::owner::Owner;
 use crate::recorder::recording::{Recording, RecordingError};
@@ -93,12 +93,17 @@ fn show(folders: &[PathBuf], options: &Options) -> Result<Exit, Error> {
     let seconds = kept.samples().map(|(_, sample)| sample.taken.wall.seconds());
     let extent = Extent::of(seconds).ok_or(Error::Empty)?;
     let all = Span { from: extent.oldest, to: extent.newest };
-    let span = Span::asked(extent, options.since, options.at).ok_or(Error::NotThen(all))?;
+    let lines = options.csv || options.json;
+    let any = options.since.is_none() && options.at.is_none();
+    // Programs find their way through gaps; a picture of days would hide the hour that it is about.
+    let span =
+        if lines && any { Some(all) } else { Span::asked(extent, options.since, options.at) };
+    let span = span.ok_or(Error::NotThen(all))?;
     let mut points = points(kept.samples()).filter(|point| span.contains(point.second)).peekable();
     if points.peek().is_none() {
         return Err(Error::NotThen(all));
     }
-    if options.csv || options.json {
+    if lines {
         return Ok(written(
             print_lines(points, &kept.entries, span, options.json),
             "standard output",
@@ -106,7 +111,7 @@ fn show(folders: &[PathBuf], options: &Options) -> Result<Exit, Error> {
     }
     let picture = Picture::new(kept.owner(), span, points.collect(), &kept.entries);
     let text = match &options.svg {
-        None => chart(&picture, canvas(options.ascii)),
+        None => chart(&picture, canvas(options.ascii)) + &older(all, span, any),
         Some(path) if path == Path::new("-") => svg(&picture),
         Some(path) => {
             let place = path.display().to_string();
@@ -114,6 +119,14 @@ fn show(folders: &[PathBuf], options: &Options) -> Result<Exit, Error> {
         }
     };
     Ok(output::show(text, Exit::Ok))
+}
+
+/// Says what a picture leaves out without being asked to.
+fn older(all: Span, span: Span, any: bool) -> String {
+    if !any || all.from >= span.from {
+        return String::new();
+    }
+    format!("There is more, from {} on: see it with --since or --at.\n", time(all.from))
 }
 
 impl Kept {

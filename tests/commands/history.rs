@@ -149,6 +149,20 @@ fn this_host_s_files_are_found_and_joined() {
     assert!(complaint.contains("ring.before"), "{complaint}");
 }
 
+/// A ring of days before doesn't squeeze the newest into a corner.
+#[test]
+fn what_lies_far_back_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    ring(&folder.path().join("ring.before"), "a", 0..100);
+    ring(&folder.path().join("ring"), "b", 200_000..200_100);
+    let output = history(folder.path(), &[]);
+    assert!(output.stdout.contains("2026-11-25 21:33:20 to 21:34:59 UTC"), "{output:?}");
+    assert!(output.stdout.contains("more, from 2026-11-23T14:00:00Z on"), "{output:?}");
+    assert_eq!(history(folder.path(), &["--csv"]).stdout.lines().count(), 201);
+    let before = history(folder.path(), &["--at", "2026-11-23T14:01:00Z"]).stdout;
+    assert!(before.contains("2026-11-23 14:00:00 to ") && !before.contains("There is more"));
+}
+
 #[test]
 fn what_cannot_be_shown_is_said() {
     let folder = folder();
