@@ -34,10 +34,14 @@ pub fn svg(picture: &Picture) -> String {
             page.heading("Stall, % (time in which some task waited for memory)", &[]);
             page.plot(&plot);
         }
-        None if picture.highest_stall.is_some() => {
-            page.heading("Stall: 0 % throughout; no task waited for memory", &[])
+        None => {
+            let known = picture.highest_stall.is_some();
+            let stall =
+                if known { "0 % throughout; no task waited for memory" } else { "not recorded" };
+            page.heading(&format!("Stall: {stall}"), &[]);
+            // No chart follows.
+            page.y -= 30.0;
         }
-        None => page.heading("Stall: not recorded", &[]),
     }
     page.peaks(picture);
     for line in picture.notes() {

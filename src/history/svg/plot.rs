@@ -46,7 +46,11 @@ impl Page {
         for tick in ticks(plot.picture.span, 12) {
             let x = place(plot.picture, tick.second);
             self.put(format_args!("<path class=\"g\" d=\"M{x:.1} {below:.1}v5\"/>\n"));
-            self.words(x, "m", "middle", &tick.label);
+            // The last one must not leave the page.
+            match x < LEFT + PLOT - 20.0 {
+                true => self.words(x, "m", "middle", &tick.label),
+                false => self.words(LEFT + PLOT, "m", "end", &tick.label),
+            }
         }
     }
 
@@ -126,11 +130,11 @@ impl Page {
 
 /// What the signs of used memory's chart mean.
 pub fn used_key(picture: &Picture) -> Vec<(&'static str, &'static str)> {
-    let mut key = vec![("ur", "highest")];
-    // Where a unit of the picture's width is more than a second.
-    if picture.span.seconds() as f64 > PLOT {
-        key.insert(0, ("u", "lowest"));
-    }
+    // Where a unit of the picture's width is more than a second, or not.
+    let mut key = match picture.span.seconds() as f64 > PLOT {
+        true => vec![("u", "lowest"), ("ur", "highest")],
+        false => vec![("u", "highest of each second")],
+    };
     if (2..=MOST_MINUTES).contains(&picture.minutes.len()) {
         key.push(("d", "one reading a minute"));
     }
