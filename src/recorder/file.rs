@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 /// What was found, and what became of it.
 pub struct Opened {
     pub recorder: Recorder,
-    /// This host's recordings that have samples, the oldest first; a sample may be in two of them.
+    /// This host's recordings that have samples, the oldest first. A ring and its copy hold the same
+    /// samples, as far as the copy goes.
     pub inherited: Vec<Recording>,
     pub set_aside: Vec<SetAside>,
     pub problems: Vec<Problem>,
@@ -64,7 +65,6 @@ pub fn open(runtime: &Path, state: Option<&Path>, heading: &Heading, extras: &[S
     let Found { mut recordings, set_aside, mut problems, .. } = found;
     let ring = live(runtime, heading, extras, &recordings);
     let ring = ring.map_err(|problem| problems.push(problem)).ok();
-    drop_copies(&mut recordings, runtime);
     recordings.retain(|recording| !recording.contents().is_empty());
     recordings.sort_by_key(|recording| recording.contents().oldest());
     let last = recordings.iter().filter_map(|recording| recording.contents().newest()).max();
@@ -148,17 +148,6 @@ fn live(
         write_whole(&path, copy.unwrap_or(&new)).map_err(no_file)?;
     }
     map(&path, heading, extras).map_err(no_file)
-}
-
-/// Where the ring itself is there, its copy in the state directory has nothing to add.
-fn drop_copies(recordings: &mut Vec<Recording>, runtime: &Path) {
-    let own = |recording: &Recording| recording.path().parent() == Some(runtime);
-    let there: Vec<Heading> = recordings
-        .iter()
-        .filter(|recording| own(recording))
-        .map(|own| own.heading().clone())
-        .collect();
-    recordings.retain(|recording| own(recording) || !there.contains(recording.heading()));
 }
 
 /// Writes a file that is whole or absent, with all its blocks: writing to the mapping later finds

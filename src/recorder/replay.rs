@@ -24,11 +24,20 @@ pub struct Piece {
     pub through: u64,
 }
 
-/// The samples of these recordings, one after the other.
+/// The samples of these recordings in the order of their sequence; one that is in two recordings
+/// comes twice.
 pub fn past(recordings: &[Recording]) -> impl Iterator<Item = Past<'_>> {
-    recordings.iter().flat_map(|recording| {
+    let samples = recordings.iter().map(|recording| {
         let boot_id = &*recording.heading().boot_id;
-        recording.samples().map(move |sample| Past { boot_id, sample })
+        recording.samples().map(move |sample| Past { boot_id, sample }).peekable()
+    });
+    let mut samples: Vec<_> = samples.collect();
+    std::iter::from_fn(move || {
+        let ahead = samples.iter_mut().filter_map(|samples| {
+            let sequence = samples.peek()?.sample.sequence;
+            Some((sequence, samples))
+        });
+        ahead.min_by_key(|(sequence, _)| *sequence)?.1.next()
     })
 }
 

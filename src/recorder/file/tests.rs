@@ -4,6 +4,8 @@ use super::*;
 use crate::recorder::copy::copy;
 use crate::recorder::fixture::{appended, extras, heading, projected, sample};
 use crate::recorder::header::HEADER;
+use crate::recorder::replay::past;
+use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
@@ -52,6 +54,11 @@ fn later_boot() -> Heading {
 fn inherited(opened: &Opened) -> Vec<Vec<u64>> {
     let of = |recording: &Recording| recording.samples().map(|sample| sample.sequence).collect();
     opened.inherited.iter().map(of).collect()
+}
+
+/// The sequences of all samples, in the order of the replay.
+fn all(opened: &Opened) -> Vec<u64> {
+    past(&opened.inherited).map(|past| past.sample.sequence).collect()
 }
 
 #[test]
@@ -149,7 +156,10 @@ fn after_a_reboot_the_copies_are_inherited_until_they_are_replaced() {
     let opened = host.open(&later_boot());
     assert_eq!(inherited(&opened), [vec![1, 2, 3], vec![4, 5, 6]]);
     assert_eq!(copy(&host.runtime(RING), &host.state(RING), 0).unwrap(), 6);
-    assert_eq!(inherited(&host.open(&later_boot())), [vec![1, 2, 3], vec![4, 5, 6]]);
+    // The ring and its copy.
+    let opened = host.open(&later_boot());
+    assert_eq!(inherited(&opened), [vec![1, 2, 3], vec![4, 5, 6], vec![4, 5, 6]]);
+    assert_eq!(all(&opened), [1, 2, 3, 4, 4, 5, 5, 6, 6]);
     host.reboot();
     let opened = host.open(&Heading { boot_id: "third".into(), ..heading(8) });
     assert_eq!(inherited(&opened), [vec![1, 2, 3], vec![4, 5, 6]]);
@@ -162,7 +172,25 @@ fn a_ring_that_was_swept_away_comes_back_from_its_copy() {
     copy(&host.runtime(RING), &host.state(RING), 0).unwrap();
     host.reboot();
     host.run(&heading(8), 10..=11);
-    assert_eq!(inherited(&host.open(&heading(8))), [(4..=11).collect::<Vec<u64>>()]);
+    let opened = host.open(&heading(8));
+    assert_eq!(inherited(&opened), [(2..=9).collect::<Vec<u64>>(), (4..=11).collect()]);
+    assert_eq!(all(&opened), [2, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 11]);
+}
+
+#[test]
+fn what_the_copy_lacks_comes_from_the_ring_and_the_other_way_round() {
+    let host = Host::new();
+    host.run(&heading(8), 1..=8);
+    copy(&host.runtime(RING), &host.state(RING), 0).unwrap();
+    let size = heading(8).record_size();
+    for (path, lost) in [(host.runtime(RING), 3), (host.state(RING), 5), (host.state(RING), 6)] {
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[HEADER + lost * size] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+    let mut found = all(&host.open(&heading(8)));
+    found.dedup();
+    assert_eq!(found, (1..=8).collect::<Vec<u64>>());
 }
 
 #[test]
@@ -284,6 +312,38 @@ fn it_can_be_read_and_copied_while_it_is_written() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+proptest! {
+    /// Whatever happens to any of the four files: the agent starts, records, and folds nothing but
+    /// what was recorded.
+    #[test]
+    fn damaged_files_stop_nothing(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 4),
+    ) {
+        let host = Host::new();
+        host.run(&heading(8), 1..=5);
+        host.run(&later_boot(), 6..=20);
+        copy(&host.runtime(BEFORE), &host.state(RING), 0).unwrap();
+        copy(&host.runtime(RING), &host.state(RING), 0).unwrap();
+        let files = [host.runtime(RING), host.runtime(BEFORE), host.state(RING), host.state(BEFORE)];
+        for (path, (place, value, cut)) in files.iter().zip(damage) {
+            let mut bytes = fs::read(path).unwrap();
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+            bytes.truncate(if cut { place } else { bytes.len() });
+            fs::write(path, bytes).unwrap();
+        }
+        let mut opened = host.open(&later_boot());
+        prop_assert!(opened.recorder.keeps() && opened.problems.is_empty());
+        for past in past(&opened.inherited) {
+            prop_assert_eq!(&past.sample, &projected(past.sample.sequence));
+        }
+        let next = opened.recorder.last_sequence() + 1;
+        opened.recorder.append(&sample(next));
+        let recording = Recording::open(&host.runtime(RING)).unwrap();
+        prop_assert_eq!(recording.contents().newest(), Some(next));
+    }
 }
 
 #[cfg(target_os = "linux")]
