@@ -13,6 +13,7 @@ use crate::history::span::{At, Extent, Span, time, words};
 use crate::history::svg::svg;
 use crate::owner::Owner;
 use crate::recorder::recording::{Recording, RecordingError};
+use crate::recorder::replay::{Past, past};
 use crate::recorder::{BEFORE, RING};
 use crate::sample::Sample;
 use crate::source::process::harmless;
@@ -167,34 +168,22 @@ impl Kept {
         if let Some(newest) = recordings.last().map(owner) {
             recordings.retain(|recording| owner(recording).is_same(&newest));
         }
-        // Of a ring and its copy, the one that has more.
-        let headings: Vec<_> =
-            recordings.iter().map(|recording| recording.heading().clone()).collect();
-        let mut later = (1..).map(|next| headings.get(next..).unwrap_or_default());
-        recordings.retain(|recording| {
-            later.next().is_some_and(|later| !later.contains(recording.heading()))
-        });
         for recording in recordings.iter().filter(|recording| recording.damaged() > 0) {
             let (path, damaged) = (recording.path().display(), recording.damaged());
-            complain(format_args!("{path}: {damaged} records are damaged and left out"));
+            complain(format_args!("{path}: damaged records, left out: {damaged}"));
         }
         Kept { recordings, entries: entries(folders) }
     }
 
     /// All samples in the order of their sequence, each once, with the number of their boot.
     fn samples(&self) -> impl Iterator<Item = (u32, Sample)> + '_ {
-        let boots = self.recordings.iter().scan((0, None), |(number, last), recording| {
-            let boot_id = Some(&recording.heading().boot_id);
-            *number += u32::from(std::mem::replace(last, boot_id) != boot_id);
-            Some((*number, recording))
-        });
-        let samples = boots
-            .flat_map(|(boot, recording)| recording.samples().map(move |sample| (boot, sample)));
-        let mut last = 0;
-        samples.filter(move |(_, sample)| {
-            let new = sample.sequence > last;
-            last = last.max(sample.sequence);
-            new
+        let (mut boot, mut boot_id, mut last) = (0, None, 0);
+        past(&self.recordings).filter_map(move |Past { boot_id: own, sample }| {
+            // A ring and its copy have most of their samples in common.
+            (sample.sequence > last).then_some(())?;
+            last = sample.sequence;
+            boot += u32::from(boot_id.replace(own) != Some(own));
+            Some((boot, sample))
         })
     }
 

@@ -143,6 +143,9 @@ fn this_host_s_files_are_found_and_joined() {
     assert_eq!(count(), (Some(0), 501, String::new()), "a reboot emptied the runtime directory");
     ring(&runtime.path().join("ring"), "b", 200..600);
     assert_eq!(count(), (Some(0), 601, String::new()), "the live ring and its copy");
+    // A ring that had to begin anew: its copy has what it lacks.
+    ring(&runtime.path().join("ring"), "b", 450..600);
+    assert_eq!(count(), (Some(0), 601, String::new()));
     fs::write(state.path().join("ring.before"), "nonsense").unwrap();
     let (code, lines, complaint) = count();
     assert_eq!((code, lines), (Some(0), 401));
