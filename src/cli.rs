@@ -49,6 +49,8 @@ enum Command {
     Check(command::check::Options),
     /// Show each metric's formula, its value on this host now, and the fields it used
     Explain,
+    /// Show what was recorded, second by second, with the processes at the peaks
+    History(command::history::Options),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -109,6 +111,9 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Once(options) => command::once::run(&config, options, &clock).await,
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
+            Command::History(options) => {
+                command::history::run(&command::history::default_folders(), options)
+            }
             Command::Completions { .. } | Command::Man { .. } => Exit::Ok,
         }
     });

@@ -9,6 +9,8 @@ pub enum Exit {
     Findings,
     /// The command line is wrong.
     Usage,
+    /// A file that is to be read can't be, or isn't what it should be.
+    Unreadable,
     /// The service can't be reached, or takes nothing.
     Unavailable,
     /// A bug of ours.
@@ -23,6 +25,7 @@ impl Exit {
             Exit::Ok => 0,
             Exit::Findings => 1,
             Exit::Usage => 64,
+            Exit::Unreadable => 65,
             Exit::Unavailable => 69,
             Exit::Bug => 70,
             Exit::Config => 78,

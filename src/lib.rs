@@ -27,6 +27,10 @@ pub mod under_pressure;
 
 pub mod recorder;
 
+pub mod black_box;
+
+pub mod history;
+
 pub mod dimension;
 
 pub mod datum;

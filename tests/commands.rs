@@ -10,6 +10,8 @@ mod support;
 
 #[path = "commands/check.rs"]
 mod check;
+#[path = "commands/history.rs"]
+mod history;
 #[path = "commands/hostile.rs"]
 mod hostile;
 #[path = "commands/once.rs"]

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod explain;
+pub mod history;
 pub mod man;
 pub mod once;
 /// Not commands: what several of them share.

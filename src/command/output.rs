@@ -29,6 +29,12 @@ pub fn complain(text: impl Display) {
     let _ = writeln!(io::stderr(), "cwmem: {text}");
 }
 
+/// Columns and rows of the terminal that standard output is, if it is one.
+pub fn terminal_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| (size.ws_col.into(), size.ws_row.into()))
+}
+
 impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.0.write(bytes) {

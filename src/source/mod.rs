@@ -4,6 +4,7 @@ pub mod kept;
 pub mod meminfo;
 pub mod pressure;
 pub mod proc_file;
+pub mod process;
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod system;
 pub mod vmstat;
