@@ -6,7 +6,7 @@
 use crate::datum::Datum;
 use crate::dimension::Dimension;
 use crate::distribution::Statistics;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// API reference, PutMetricData, `MetricData.member.N`.
 pub const MAX_DATUMS: usize = 1_000;
@@ -16,7 +16,7 @@ pub const MAX_BYTES: usize = 1_048_576;
 /// Datums of one namespace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    pub namespace: Rc<str>,
+    pub namespace: Arc<str>,
     pub datums: Vec<Datum>,
 }
 
@@ -26,60 +26,88 @@ impl Batch {
         let datums: usize = self.datums.iter().map(datum_bytes).sum();
         frame_bytes(&self.namespace) + list_head(self.datums.len()) + datums
     }
-
-    /// Two batches that together are this one; `None` where it has no two datums.
-    pub fn halves(mut self) -> Option<(Batch, Batch)> {
-        let middle = self.datums.len() / 2;
-        if middle == 0 {
-            return None;
-        }
-        let second =
-            Batch { namespace: self.namespace.clone(), datums: self.datums.split_off(middle) };
-        Some((self, second))
-    }
 }
 
 /// The fewest requests for these datums, each within the limits. Within a namespace the datums keep
 /// their order; namespaces come in the order of their first datum.
 pub fn batches(datums: impl IntoIterator<Item = Datum>) -> Vec<Batch> {
-    let mut open: Vec<Filling> = Vec::new();
-    for datum in datums {
-        match open.iter_mut().find(|filling| filling.batch.namespace == datum.namespace) {
-            Some(filling) => filling.push(datum),
-            None => open.push(Filling::new(datum)),
+    parcels(datums.into_iter().map(|datum| ((), datum)))
+        .into_iter()
+        .map(|parcel| parcel.batch)
+        .collect()
+}
+
+/// A batch whose datums are remembered by where they came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parcel<T> {
+    pub batch: Batch,
+    /// One for each datum.
+    pub origins: Vec<T>,
+}
+
+/// `batches`, each datum with its origin.
+pub fn parcels<T>(datums: impl IntoIterator<Item = (T, Datum)>) -> Vec<Parcel<T>> {
+    let mut open: Vec<Filling<T>> = Vec::new();
+    for (origin, datum) in datums {
+        let same = |filling: &&mut Filling<T>| filling.parcel.batch.namespace == datum.namespace;
+        match open.iter_mut().find(same) {
+            Some(filling) => filling.push(origin, datum),
+            None => {
+                let mut filling = Filling::new(datum.namespace.clone());
+                filling.push(origin, datum);
+                open.push(filling);
+            }
         }
     }
     open.into_iter().flat_map(Filling::finish).collect()
 }
 
-/// The batch of one namespace that still has room, behind those that are full.
-struct Filling {
-    full: Vec<Batch>,
-    batch: Batch,
+impl<T> Parcel<T> {
+    fn new(namespace: Arc<str>) -> Parcel<T> {
+        Parcel { batch: Batch { namespace, datums: Vec::new() }, origins: Vec::new() }
+    }
+
+    /// Two parcels that together are this one, the first half of it; `None` for a single datum.
+    pub fn halves(mut self) -> Option<(Parcel<T>, Parcel<T>)> {
+        let middle = self.batch.datums.len() / 2;
+        if middle == 0 {
+            return None;
+        }
+        let datums = self.batch.datums.split_off(middle);
+        let batch = Batch { namespace: self.batch.namespace.clone(), datums };
+        let second = Parcel { batch, origins: self.origins.split_off(middle) };
+        Some((self, second))
+    }
+}
+
+/// The parcel of one namespace that still has room, behind those that are full.
+struct Filling<T> {
+    full: Vec<Parcel<T>>,
+    parcel: Parcel<T>,
     bytes: usize,
 }
 
-impl Filling {
-    fn new(datum: Datum) -> Filling {
-        let namespace = datum.namespace.clone();
-        let bytes = frame_bytes(&namespace) + datum_bytes(&datum);
-        Filling { full: Vec::new(), batch: Batch { namespace, datums: vec![datum] }, bytes }
+impl<T> Filling<T> {
+    fn new(namespace: Arc<str>) -> Filling<T> {
+        let bytes = frame_bytes(&namespace);
+        Filling { full: Vec::new(), parcel: Parcel::new(namespace), bytes }
     }
 
-    fn push(&mut self, datum: Datum) {
+    fn push(&mut self, origin: T, datum: Datum) {
         let size = datum_bytes(&datum);
-        if self.batch.datums.len() == MAX_DATUMS || self.bytes + size > ROOM {
-            let namespace = self.batch.namespace.clone();
-            let full = std::mem::replace(&mut self.batch, Batch { namespace, datums: Vec::new() });
-            self.full.push(full);
-            self.bytes = frame_bytes(&self.batch.namespace);
+        let count = self.parcel.batch.datums.len();
+        if count == MAX_DATUMS || (count > 0 && self.bytes + size > ROOM) {
+            let namespace = self.parcel.batch.namespace.clone();
+            self.bytes = frame_bytes(&namespace);
+            self.full.push(std::mem::replace(&mut self.parcel, Parcel::new(namespace)));
         }
         self.bytes += size;
-        self.batch.datums.push(datum);
+        self.parcel.batch.datums.push(datum);
+        self.parcel.origins.push(origin);
     }
 
-    fn finish(mut self) -> Vec<Batch> {
-        self.full.push(self.batch);
+    fn finish(mut self) -> Vec<Parcel<T>> {
+        self.full.push(self.parcel);
         self.full
     }
 }
@@ -207,7 +235,7 @@ mod tests {
     fn a_thousand_small_datums_are_one_request() {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut datum = any_datum().new_tree(&mut runner).unwrap().current();
-        datum.dimensions = Rc::new([]);
+        datum.dimensions = Arc::new([]);
         datum.statistics = Statistics::Values { values: vec![1.0], counts: vec![1] };
         let lengths = |count| -> Vec<usize> {
             batches(vec![datum.clone(); count]).iter().map(|batch| batch.datums.len()).collect()
@@ -221,11 +249,11 @@ mod tests {
     fn halves_are_the_whole() {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let datum = any_datum().new_tree(&mut runner).unwrap().current();
-        let batch = Batch { namespace: datum.namespace.clone(), datums: vec![datum; 5] };
-        let (first, second) = batch.clone().halves().unwrap();
-        assert_eq!([first.datums, second.datums].concat(), batch.datums);
-        let one = Batch { datums: batch.datums[..1].to_vec(), ..batch };
-        assert!(one.halves().is_none());
+        let parcel = parcels((0..5).map(|place| (place, datum.clone()))).remove(0);
+        let (first, second) = parcel.clone().halves().unwrap();
+        assert_eq!([first.batch.datums, second.batch.datums].concat(), parcel.batch.datums);
+        assert_eq!([first.origins, second.origins].concat(), parcel.origins);
+        assert!(parcels([((), datum)]).remove(0).halves().is_none());
     }
 
     proptest! {

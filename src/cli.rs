@@ -78,6 +78,7 @@ pub fn main() -> Exit {
     match &cli.command {
         Command::Completions { shell } => command::completions::run(*shell, &mut Cli::command()),
         Command::Man { dir } => command::man::run(Cli::command(), dir.as_deref()),
+        Command::History(options) => command::history::run(&folders(&cli.common), options),
         command => with_config(command, &cli.common),
     }
 }
@@ -111,15 +112,19 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Once(options) => command::once::run(&config, options, &clock).await,
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
-            Command::History(options) => {
-                command::history::run(&command::history::default_folders(), options)
-            }
-            Command::Completions { .. } | Command::Man { .. } => Exit::Ok,
+            Command::History(_) | Command::Completions { .. } | Command::Man { .. } => Exit::Ok,
         }
     });
     // A name that is still being looked up must not hold the process.
     runtime.shutdown_background();
     exit
+}
+
+/// Where recordings are: the copies, then the live ones. A broken configuration mustn't keep them
+/// from whoever looks for what broke.
+fn folders(common: &Common) -> [PathBuf; 2] {
+    let config = loader(common.clone())().unwrap_or_default();
+    [config.state.directory, config.state.runtime_directory]
 }
 
 fn loader(common: Common) -> Loader {

@@ -7,14 +7,14 @@ use crate::units::Unit;
 use crate::window::Figure;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Datum {
-    pub namespace: Rc<str>,
+    pub namespace: Arc<str>,
     pub name: Cow<'static, str>,
-    pub dimensions: Rc<[Dimension]>,
+    pub dimensions: Arc<[Dimension]>,
     pub timestamp: Timestamp,
     pub unit: Unit,
     pub resolution: Resolution,
@@ -45,8 +45,8 @@ impl Resolution {
 
 impl Datum {
     pub fn new(
-        namespace: Rc<str>,
-        dimensions: Rc<[Dimension]>,
+        namespace: Arc<str>,
+        dimensions: Arc<[Dimension]>,
         resolution: Resolution,
         figure: &Figure,
     ) -> Datum {
@@ -119,7 +119,7 @@ mod tests {
         let datum = Datum {
             namespace: "EC2/Memory".into(),
             name: "MemoryUsedPercent".into(),
-            dimensions: Rc::new([Dimension { name: "InstanceId".into(), value: "i-0abc".into() }]),
+            dimensions: Arc::new([Dimension { name: "InstanceId".into(), value: "i-0abc".into() }]),
             timestamp: Timestamp(1_795_443_660_000),
             unit: Unit::Percent,
             resolution: Resolution::of(Duration::from_secs(60)),

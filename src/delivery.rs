@@ -51,6 +51,8 @@ pub enum Change {
 pub struct Delivery {
     backlog_interval: Duration,
     backlog_at: Boottime,
+    /// Older data is given up.
+    max_age: Duration,
     failing: Option<Failing>,
     service_ahead: Option<i64>,
 }
@@ -66,17 +68,19 @@ struct Failing {
 
 impl Delivery {
     /// Sends at most so many requests of backlog a second; at least one.
-    pub fn new(max_requests_per_second: u32, now: Boottime) -> Delivery {
+    pub fn new(max_requests_per_second: u32, max_age: Duration, now: Boottime) -> Delivery {
         Delivery {
             backlog_interval: backlog_interval(max_requests_per_second),
             backlog_at: now,
+            max_age,
             failing: None,
             service_ahead: None,
         }
     }
 
     /// Takes over what a reload brings; what failed before may work now, so it is tried at once.
-    pub fn adjust(&mut self, max_requests_per_second: u32, now: Boottime) {
+    pub fn adjust(&mut self, max_requests_per_second: u32, max_age: Duration, now: Boottime) {
+        self.max_age = max_age;
         self.backlog_interval = backlog_interval(max_requests_per_second);
         if let Some(failing) = &mut self.failing {
             (failing.retry_at, failing.attempts) = (now, 0);
@@ -140,7 +144,7 @@ impl Delivery {
         let age = service.millis_since(period);
         if Delivery::is_ahead(period, service) {
             Age::Ahead
-        } else if age > MAX_AGE_MILLIS && agrees {
+        } else if age > i64::try_from(self.max_age.as_millis()).unwrap_or(i64::MAX) && agrees {
             Age::TooOld
         } else {
             Age::Fresh
@@ -247,7 +251,7 @@ const URGENT_SPREAD: Duration = Duration::from_secs(5);
 const FIRST_EARLIEST: Duration = Duration::from_millis(1_500);
 const FIRST_SPREAD: Duration = Duration::from_millis(2_500);
 /// API reference, `MetricDatum.Timestamp`: at most two weeks in the past and two hours ahead.
-const MAX_AGE_MILLIS: i64 = 14 * 24 * 3_600 * 1_000;
+pub const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3_600);
 const MAX_AHEAD_MILLIS: i64 = 2 * 3_600 * 1_000;
 const AGREEING_MILLIS: i64 = 5 * 60 * 1_000;
 
@@ -271,7 +275,7 @@ mod tests {
 
     #[test]
     fn live_goes_first_and_the_backlog_at_its_rate() {
-        let mut delivery = Delivery::new(5, Boottime(0));
+        let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
         assert_eq!(delivery.next(BOTH, Boottime(0)), Step::SendLive);
         assert_eq!(delivery.next(BACKLOG, Boottime(0)), Step::SendBacklog);
         assert_eq!(delivery.next(BACKLOG, Boottime(0)), Step::Wait(Some(Boottime(200_000))));
@@ -284,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_failing_service_is_probed_and_said_once() {
-        let mut delivery = Delivery::new(5, Boottime(0));
+        let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
         let throttled = retry(RetryCause::Throttled);
         let change = delivery.learn(&throttled, at(10), 1.0);
         assert!(matches!(change, Change::Failing { cause: RetryCause::Throttled, .. }));
@@ -303,7 +307,7 @@ mod tests {
 
     #[test]
     fn what_lasts_is_said_again_every_hour() {
-        let mut delivery = Delivery::new(5, Boottime(0));
+        let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
         let denied = retry(RetryCause::AccessDenied);
         let said = (0..3 * 3_600)
             .step_by(60)
@@ -313,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_wish_of_the_service_is_honoured_within_reason() {
-        let mut delivery = Delivery::new(5, Boottime(0));
+        let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
         let mut wait = |after: u64| {
             let answer = Answer {
                 outcome: Outcome::Retry {
@@ -333,7 +337,7 @@ mod tests {
 
     #[test]
     fn only_the_services_clock_condemns() {
-        let mut delivery = Delivery::new(5, Boottime(0));
+        let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
         let weeks = Timestamp(15 * 24 * 3_600 * 1_000);
         assert_eq!(delivery.age(Timestamp(0), weeks), Age::Fresh);
         let answer = |time| Answer { outcome: Outcome::Accepted, service_time: Some(time) };
@@ -374,7 +378,7 @@ mod tests {
         /// However long the service fails, requests stay few and come back soon.
         #[test]
         fn requests_are_bounded_while_failing(random in proptest::collection::vec(0.0..1.0, 200)) {
-            let mut delivery = Delivery::new(5, Boottime(0));
+            let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
             let mut now = 0;
             let mut random = random.into_iter().cycle();
             let mut requests = 0;

@@ -1,9 +1,11 @@
 //! Dimensions: the name-value pairs that, with namespace and name, identify a metric.
 
+use serde::Deserialize;
 use std::fmt;
 
 /// One pair, as it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Dimension {
     pub name: String,
     pub value: String,
@@ -76,6 +78,29 @@ impl DimensionName {
     }
 }
 
+impl Member {
+    /// What `Display` wrote: a name that isn't built in is a static pair's.
+    pub fn parse(text: &str) -> Member {
+        let (name, optional) = match text.strip_suffix('?') {
+            Some(name) => (name, true),
+            None => (text, false),
+        };
+        let built_in = DimensionName::BUILT_IN.into_iter().find(|known| known.as_str() == name);
+        let name = built_in.unwrap_or_else(|| match name.strip_prefix("tag:") {
+            Some(key) => DimensionName::Tag(key.to_owned()),
+            None => DimensionName::Static(name.to_owned()),
+        });
+        Member { name, optional }
+    }
+}
+
+/// As the configuration writes it: an optional name with its mark.
+impl fmt::Display for Member {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}", self.name, if self.optional { "?" } else { "" })
+    }
+}
+
 /// As the configuration writes it: a tag with its prefix.
 impl fmt::Display for DimensionName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,8 +116,7 @@ impl fmt::Display for DimensionSet {
         formatter.write_str("{")?;
         for (place, member) in self.0.iter().enumerate() {
             let comma = if place == 0 { "" } else { ", " };
-            let mark = if member.optional { "?" } else { "" };
-            write!(formatter, "{comma}{}{mark}", member.name)?;
+            write!(formatter, "{comma}{member}")?;
         }
         formatter.write_str("}")
     }

@@ -15,6 +15,8 @@ pub enum Exit {
     Unavailable,
     /// A bug of ours.
     Bug,
+    /// Another agent runs already.
+    Temporary,
     /// The configuration is wrong, or missing where it was named.
     Config,
 }
@@ -28,6 +30,7 @@ impl Exit {
             Exit::Unreadable => 65,
             Exit::Unavailable => 69,
             Exit::Bug => 70,
+            Exit::Temporary => 75,
             Exit::Config => 78,
         }
     }

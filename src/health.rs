@@ -10,23 +10,68 @@ use crate::window::Figure;
 /// Why datums were given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The service refused the datum itself.
-    Rejected,
+    /// There was no more room on the disk.
+    SpoolFull,
     /// Older than the service accepts, by the service's own clock.
     TooOld,
-    /// There was no more room in memory.
+    /// Stamped by a clock that was over two weeks off, as the service's clock proved later.
+    Clock,
+    /// The service refused the datum itself.
+    Rejected,
+    /// Its file was damaged.
+    Damaged,
+    /// It was another host's: a copied disk's or image's.
+    Foreign,
+    /// There was no more room in memory, and the disk took nothing.
     MemoryFull,
+    /// Samples that the flight recorder could not give back.
+    Recorder,
 }
 
 impl Cause {
-    pub const ALL: [Cause; 3] = [Cause::Rejected, Cause::TooOld, Cause::MemoryFull];
+    /// In the order of their declaration.
+    pub const ALL: [Cause; 8] = [
+        Cause::SpoolFull,
+        Cause::TooOld,
+        Cause::Clock,
+        Cause::Rejected,
+        Cause::Damaged,
+        Cause::Foreign,
+        Cause::MemoryFull,
+        Cause::Recorder,
+    ];
 
     /// The value of the dimension `Cause`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Cause::Rejected => "rejected",
+            Cause::SpoolFull => "spool_full",
             Cause::TooOld => "too_old",
+            Cause::Clock => "clock",
+            Cause::Rejected => "rejected",
+            Cause::Damaged => "damaged",
+            Cause::Foreign => "foreign",
             Cause::MemoryFull => "memory_full",
+            Cause::Recorder => "recorder",
+        }
+    }
+}
+
+impl Cause {
+    /// For people: what happened.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Cause::SpoolFull => {
+                "no more room for undelivered data (spool.max_bytes, or the disk): the oldest went"
+            }
+            Cause::TooOld => "older than CloudWatch accepts, or than spool.max_age",
+            Cause::Clock => "stamped by a clock that was weeks off",
+            Cause::Rejected => "CloudWatch refuses it",
+            Cause::Damaged => "its file is damaged and set aside",
+            Cause::Foreign => "it was another host's, and is set aside",
+            Cause::MemoryFull => {
+                "the disk takes nothing, and there is no more room in memory: the oldest went"
+            }
+            Cause::Recorder => "the flight recorder could not give these samples back",
         }
     }
 }
@@ -50,6 +95,13 @@ impl Health {
 
     pub fn count(&self, cause: Cause) -> u64 {
         self.dropped[cause as usize]
+    }
+
+    /// AgentSpoolBytes, where something waits longer than its turn.
+    pub fn spool_bytes(timestamp: Timestamp, bytes: u64) -> Option<Figure> {
+        let statistics = Statistics::Values { values: vec![bytes as f64], counts: vec![1] };
+        let name = Cow::Borrowed("AgentSpoolBytes");
+        (bytes > 0).then_some(Figure { name, unit: Unit::Bytes, timestamp, statistics })
     }
 
     /// AgentDropped for what was given up since the last call, stamped `timestamp`; its dimension
@@ -83,6 +135,7 @@ mod tests {
         let told: Vec<_> =
             health.figures(Timestamp(0)).into_iter().map(|(cause, _)| cause).collect();
         assert_eq!(told, [Cause::Rejected, Cause::MemoryFull]);
+        assert_eq!(Health::spool_bytes(Timestamp(0), 0), None);
         assert!(health.figures(Timestamp(0)).is_empty());
         health.dropped(Cause::Rejected, 1);
         assert_eq!(health.figures(Timestamp(60_000)).len(), 1);

@@ -61,6 +61,8 @@ pub mod sampler;
 
 pub mod publisher;
 
+pub mod state;
+
 pub mod log;
 
 pub mod pipeline;

@@ -13,9 +13,10 @@ use crate::identity::imds::Imds;
 use crate::identity::{Identity, Local};
 use crate::log;
 use crate::notify::{self, Notifier};
-use crate::publisher::{self, Behind, Publisher, Summary};
-use crate::sampler::{self, Reload, Sampler};
+use crate::publisher::{self, Behind, Publisher, Summary, Told, Whose};
+use crate::sampler::{self, Memory, Reload, Sampler};
 use crate::sink::Sink;
+use crate::state::{self, Kept};
 use crate::under_pressure::Levels;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
@@ -36,6 +37,8 @@ pub struct World<M, L> {
     pub imds: Imds,
     /// This host's place in the publishing interval, 0..1.
     pub place: f64,
+    /// What outlives the process.
+    pub kept: Kept,
     /// Makes the sink that a configuration asks for.
     pub make_sink: M,
     /// Reads the configuration again; the error is for people.
@@ -48,7 +51,7 @@ pub struct World<M, L> {
 /// asked each time whether they have something to do.
 pub async fn run<S, M, L, F>(
     config: Config,
-    mut world: World<M, L>,
+    world: World<M, L>,
     signals: mpsc::UnboundedReceiver<Signal>,
 ) -> Summary
 where
@@ -63,17 +66,30 @@ where
     let (reload, reloads) = mpsc::unbounded_channel();
     let (deadline, until) = watch::channel(None);
     let (stop, stopped) = oneshot::channel::<()>();
-    let settings = sampler_settings(&config, world.place);
-    let notifier = std::mem::replace(&mut world.notifier, Notifier::silent());
-    let sampler = Sampler::new(settings, clock.clone(), notifier, parts).run(reloads, async {
-        // An error means that the control below is gone: no one could stop it any more.
-        let _ = stopped.await;
-    });
-    let sink = (world.make_sink)(&config, names.clone());
+    let World { clock: _, mut random, notifier, local, imds, place, kept, mut make_sink, load } =
+        world;
+    let taken_through = kept.taken_through();
+    let Kept { whose, disk, found, recorder, black_box, inherited } = kept;
+    let (told_taken, taken) = watch::channel(0);
+    let boot_id = whose.boot_id.clone();
+    let memory = Memory { recorder, black_box, inherited, taken_through, taken, boot_id };
+    let settings = sampler_settings(&config, place);
+    let sampler =
+        Sampler::new(settings, clock.clone(), notifier, memory, parts).run(reloads, async {
+            // An error means that the control below is gone: no one could stop it any more.
+            let _ = stopped.await;
+        });
+    let sink = make_sink(&config, names.clone());
     let behind =
         Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
-    let publisher = Publisher::new(clock, behind, until, world.random.fork()).run(closed);
-    let control = Control { config, world, identity, reload, deadline };
+    let (told_backlog, _) = watch::channel(None);
+    let told = Told { taken: told_taken, backlog: told_backlog };
+    let fork = random.fork();
+    let publisher =
+        Publisher::new(clock.clone(), behind, whose.clone(), (disk, found), told, until, fork);
+    let publisher = publisher.run(closed);
+    let outside = Outside { clock, random, local, imds, place, whose, make_sink, load };
+    let control = Control { config, outside, identity, reload, deadline };
     let tasks = LocalSet::new();
     let all = tasks.run_until(async move {
         let publisher = spawn_local(publisher);
@@ -88,10 +104,22 @@ where
     }
 }
 
+/// What of the world the control needs.
+struct Outside<M, L> {
+    clock: Clock,
+    random: fastrand::Rng,
+    local: Local,
+    imds: Imds,
+    place: f64,
+    whose: Whose,
+    make_sink: M,
+    load: L,
+}
+
 /// Follows the signals and the host's identity.
 struct Control<S, M, L> {
     config: Config,
-    world: World<M, L>,
+    outside: Outside<M, L>,
     identity: watch::Sender<Identity>,
     reload: mpsc::UnboundedSender<Reload<Behind<S>>>,
     deadline: watch::Sender<Option<Boottime>>,
@@ -146,7 +174,7 @@ where
     async fn discover(&self) -> Never {
         let identity = self.identity.borrow().clone();
         let wanted = wanted(&identity, &self.config);
-        let World { imds, clock, random, .. } = &self.world;
+        let Outside { imds, clock, random, .. } = &self.outside;
         let publish = |identity: &Identity| {
             self.identity.send_replace(identity.clone());
         };
@@ -155,7 +183,7 @@ where
     }
 
     fn stop(&self, stop: oneshot::Sender<()>) {
-        let until = self.world.clock.now().boot.plus(self.config.publish.grace);
+        let until = self.outside.clock.now().boot.plus(self.config.publish.grace);
         self.deadline.send_replace(Some(until));
         tracing::info!("stopping: the open period is closed and sent");
         notify::stopping();
@@ -166,8 +194,17 @@ where
     /// The new configuration; `None` where it is refused.
     async fn reload(&self) -> Option<Config> {
         notify::reloading();
-        match (self.world.load)().await {
-            Ok(config) => Some(config),
+        match (self.outside.load)().await {
+            Ok(config) => match needs_restart(&self.config, &config) {
+                None => Some(config),
+                Some(keys) => {
+                    tracing::error!(
+                        "the new configuration changes {keys}, which needs a restart: it is refused, the old one stays in force"
+                    );
+                    notify::ready();
+                    None
+                }
+            },
             Err(problems) => {
                 for problem in problems.lines() {
                     tracing::error!("the new configuration is wrong: {problem}");
@@ -181,21 +218,35 @@ where
 
     fn apply(&mut self, config: Config) {
         log::apply(config.log);
-        let mut identity = identity_of(&config, &self.world.local);
+        let mut identity = identity_of(&config, &self.outside.local);
         identity.continue_from(&self.identity.borrow());
         let settings = publisher_settings(&config, &identity);
         // A channel of its own: what was closed before is dressed with the names of its time.
         let (identity, names) = watch::channel(identity);
-        let sink = (self.world.make_sink)(&config, names.clone());
+        let sink = (self.outside.make_sink)(&config, names.clone());
         let behind = Behind { settings, sink, identity: names };
+        let recorder = state::reopen(&self.config, &config, &self.outside.whose);
+        let settings = sampler_settings(&config, self.outside.place);
         // Fails only where the sampler is gone: the process is ending.
-        let _ = self
-            .reload
-            .send(Reload { settings: sampler_settings(&config, self.world.place), behind });
+        let _ = self.reload.send(Reload { settings, recorder, behind });
         self.identity = identity;
         self.config = config;
         tracing::info!("the new configuration is in force");
     }
+}
+
+/// What a reload cannot change.
+fn needs_restart(before: &Config, after: &Config) -> Option<String> {
+    let keys = [
+        ("state.directory", before.state.directory != after.state.directory),
+        (
+            "state.runtime_directory",
+            before.state.runtime_directory != after.state.runtime_directory,
+        ),
+        ("recorder.duration", before.recorder != after.recorder),
+    ];
+    let keys: Vec<_> = keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
+    (!keys.is_empty()).then(|| keys.join(", "))
 }
 
 /// The host's identity as far as it is known without asking.
@@ -242,5 +293,7 @@ fn publisher_settings(config: &Config, identity: &Identity) -> publisher::Settin
         every: config.publish.every,
         health: config.metrics.health,
         max_requests_per_second: config.spool.max_requests_per_second,
+        max_bytes: config.spool.max_bytes,
+        max_age: config.spool.max_age,
     }
 }

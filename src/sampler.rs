@@ -1,9 +1,14 @@
 //! The sampler: wakes at each tick, reads, folds, and closes periods and parts.
 
+use crate::black_box::BlackBox;
+use crate::black_box::format::Reason;
 use crate::clock::{Boottime, Clock, Moment, Timestamp};
 use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
+use crate::recorder::Recorder;
+use crate::recorder::recording::Recording;
+use crate::recorder::replay::{Piece, past, replay};
 use crate::sample::{Sample, Sources};
 use crate::source::kept::Report;
 use crate::ticks::Ticks;
@@ -12,7 +17,7 @@ use crate::units::Tenths;
 use crate::window::{End, Figure, Form, Window};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What the sampler needs of the configuration.
 #[derive(Debug, Clone)]
@@ -37,6 +42,8 @@ pub struct Part {
     /// The period is over: nothing more of it is to come.
     pub ends: bool,
     pub figures: Vec<Figure>,
+    /// The sequence of the last sample in it.
+    pub through: u64,
 }
 
 /// What leaves the sampler, in the order of its happening.
@@ -47,13 +54,30 @@ pub enum Message<C> {
     Reload(C),
     /// The wall clock was stepped.
     ClockStepped,
+    /// The recorder holds what should soon be on the disk.
+    CopyRecorder,
+    /// So many samples of an earlier run could not be given back.
+    Unreadable(usize),
 }
 
 /// A new configuration: for the sampler itself, and for those behind it.
-#[derive(Debug)]
 pub struct Reload<C> {
     pub settings: Settings,
+    /// Where the configuration asks for other columns.
+    pub recorder: Option<Recorder>,
     pub behind: C,
+}
+
+/// What outlives the process: the recorder, and what earlier runs left in it.
+pub struct Memory {
+    pub recorder: Recorder,
+    pub black_box: Option<BlackBox>,
+    pub inherited: Vec<Recording>,
+    /// All samples through this sequence are safe elsewhere, as far as the start knows.
+    pub taken_through: u64,
+    /// The same, as it goes on.
+    pub taken: watch::Receiver<u64>,
+    pub boot_id: String,
 }
 
 pub struct Sampler<C> {
@@ -66,6 +90,13 @@ pub struct Sampler<C> {
     ticks: Ticks,
     cuts: Cuts,
     notifier: Notifier,
+    recorder: Recorder,
+    black_box: Option<BlackBox>,
+    taken: watch::Receiver<u64>,
+    /// When the recorder is to be copied next, under pressure.
+    copy_at: Boottime,
+    /// The first sample is taken.
+    is_ready: bool,
     /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
     parts: mpsc::UnboundedSender<Message<C>>,
 }
@@ -84,14 +115,23 @@ impl<C> Sampler<C> {
         settings: Settings,
         clock: Clock,
         notifier: Notifier,
+        memory: Memory,
         parts: mpsc::UnboundedSender<Message<C>>,
     ) -> Sampler<C> {
         let now = clock.now();
-        let sample = Sample::new(now, settings.extras.len());
-        Sampler {
+        let Memory { mut recorder, black_box, inherited, taken_through, taken, boot_id } = memory;
+        recorder.set_taken_through(taken_through);
+        let mut sample = Sample::new(now, settings.extras.len());
+        sample.sequence = recorder.last_sequence();
+        let mut sampler = Sampler {
             sources: open_sources(&settings, now.boot),
             sample,
             window: open_window(&settings),
+            recorder,
+            black_box,
+            taken,
+            copy_at: now.boot,
+            is_ready: false,
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
             ticks: Ticks::new(now, settings.interval),
             cuts: Cuts {
@@ -102,6 +142,31 @@ impl<C> Sampler<C> {
             settings,
             notifier,
             parts,
+        };
+        sampler.take_up(&inherited, taken_through, &boot_id, now);
+        sampler
+    }
+
+    /// Folds what an earlier run sampled and didn't bring to safety.
+    fn take_up(&mut self, inherited: &[Recording], taken: u64, boot_id: &str, now: Moment) {
+        let marks = inherited.iter().map(Recording::taken_through);
+        let taken = marks.fold(taken, u64::max);
+        let newest = inherited.iter().filter_map(|recording| recording.contents().newest()).max();
+        let unreadable: u64 = inherited.iter().map(Recording::damaged).sum();
+        if unreadable > 0 && newest > Some(taken) {
+            self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
+        }
+        let pieces = replay(past(inherited), taken, &mut self.window, now.wall, boot_id);
+        let again = newest.unwrap_or(0).saturating_sub(taken);
+        if again > 0 {
+            tracing::info!(samples = again, "samples of an earlier run are folded in");
+        }
+        let of_boot = inherited.iter().rfind(|recording| recording.heading().boot_id == boot_id);
+        if let Some(last) = of_boot.and_then(|recording| recording.samples().last()) {
+            tell_step(last.taken, now);
+        }
+        for Piece { period, figures, through } in pieces {
+            self.send(Message::Part(Part { period, due: now.boot, ends: true, figures, through }));
         }
     }
 
@@ -161,8 +226,12 @@ impl<C> Sampler<C> {
         self.sample.covered = self.ticks.take(now);
         self.sample.sequence += 1;
         self.sources.read(&mut self.sample, now);
+        self.recorder.append(&self.sample);
         self.window.record(&self.sample);
-        if self.sample.sequence == 1 {
+        if self.taken.has_changed().unwrap_or(false) {
+            self.recorder.set_taken_through(*self.taken.borrow_and_update());
+        }
+        if !std::mem::replace(&mut self.is_ready, true) {
             notify::ready();
         }
         for report in self.sources.reports() {
@@ -171,7 +240,31 @@ impl<C> Sampler<C> {
         if let Some(change) = self.watch.observe(&self.sample) {
             self.pressure_changed(change, now);
         }
+        if self.watch.is_under() {
+            self.look_closer(now);
+        }
         self.ticks.aim(now, self.interval());
+    }
+
+    /// Under pressure: who holds the memory, and the recorder to the disk soon.
+    fn look_closer(&mut self, now: Moment) {
+        if now.boot >= self.copy_at {
+            self.copy_at = now.boot.plus(COPY_UNDER_PRESSURE);
+            self.send(Message::CopyRecorder);
+        }
+        let Some(turn) = self.black_box.as_mut().and_then(|black_box| black_box.due(now.boot))
+        else {
+            return;
+        };
+        let killed = self.watch.last_kill().is_some_and(|kill| now.boot.since(kill) < JUST_KILLED);
+        let reason = if killed { Reason::OomKill } else { Reason::Pressure };
+        let proc_root = self.settings.proc_root.clone();
+        // On a thread that may wait: hundreds of processes take milliseconds.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = turn.record(&proc_root, now, reason) {
+                tracing::warn!(%error, "the largest processes can't be recorded");
+            }
+        });
     }
 
     fn interval(&self) -> Tenths {
@@ -210,6 +303,7 @@ impl<C> Sampler<C> {
 
     fn cut(&mut self, end: End, due: Boottime) {
         let Some(period) = self.window.start() else { return };
+        let through = self.window.through();
         let figures = self.window.close(end);
         let ends = end == End::Period;
         if figures.is_empty() && !ends {
@@ -217,7 +311,7 @@ impl<C> Sampler<C> {
         }
         let first = if figures.is_empty() { None } else { self.cuts.first.take() };
         let due = first.map_or(due, |first| due.min(first));
-        self.send(Message::Part(Part { period, due, ends, figures }));
+        self.send(Message::Part(Part { period, due, ends, figures, through }));
     }
 
     fn reload(&mut self, reload: Reload<C>) {
@@ -231,6 +325,9 @@ impl<C> Sampler<C> {
             self.cut(End::Part, now.boot.plus(wait));
         }
         self.settings = reload.settings;
+        if let Some(recorder) = reload.recorder {
+            self.recorder = recorder;
+        }
         self.sources = open_sources(&self.settings, now.boot);
         self.sample.extras = vec![None; self.settings.extras.len()];
         let earlier = std::mem::replace(&mut self.window, open_window(&self.settings));
@@ -255,6 +352,18 @@ fn open_window(settings: &Settings) -> Window {
     Window::new(settings.metrics.clone(), settings.schedule.period, settings.form)
 }
 
+/// The wall clock against the one that never steps, since the last sample of an earlier run.
+fn tell_step(last: Moment, now: Moment) {
+    let passed = i64::try_from(now.boot.since(last.boot).as_millis()).unwrap_or(i64::MAX);
+    let step = now.wall.millis_since(last.wall).saturating_sub(passed);
+    if now.boot >= last.boot && step.abs() > STEP_MILLIS {
+        tracing::warn!(
+            seconds = step / 1_000,
+            "the wall clock was stepped while the agent was away"
+        );
+    }
+}
+
 fn log_report(report: &Report) {
     match report {
         Report::Lost { source, reason } => {
@@ -264,3 +373,9 @@ fn log_report(report: &Report) {
         Report::Lacks { .. } => tracing::warn!("{report}"),
     }
 }
+
+/// The runtime directory outlives the agent, but not the host.
+const COPY_UNDER_PRESSURE: Duration = Duration::from_secs(5);
+const JUST_KILLED: Duration = Duration::from_secs(10);
+/// Less is how a clock is kept right.
+const STEP_MILLIS: i64 = 1_000;

@@ -158,13 +158,13 @@ mod tests {
     use crate::dimension::Dimension;
     use crate::units::Unit;
     use expect_test::{Expect, expect};
-    use std::rc::Rc;
+    use std::sync::Arc;
 
     fn datum(name: &'static str, unit: Unit, statistics: Statistics) -> Datum {
         Datum {
             namespace: "EC2/Memory".into(),
             name: name.into(),
-            dimensions: Rc::new([Dimension { name: "InstanceId".into(), value: "i-0abc".into() }]),
+            dimensions: Arc::new([Dimension { name: "InstanceId".into(), value: "i-0abc".into() }]),
             timestamp: Timestamp(1_795_443_660_000),
             unit,
             resolution: Resolution::Standard,

@@ -79,6 +79,10 @@ impl UnderPressure {
         matches!(self.state, State::Under { .. })
     }
 
+    pub fn last_kill(&self) -> Option<Boottime> {
+        self.last_kill
+    }
+
     /// Takes the next sample's figures; what the kernel doesn't give speaks for neither side.
     pub fn observe(&mut self, sample: &Sample) -> Option<Change> {
         let now = sample.taken.boot;

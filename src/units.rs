@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, AddAssign};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A number of bytes. `/proc` prints "kB" and means 1024 bytes (proc_meminfo(5)).
@@ -67,6 +68,9 @@ pub enum Unit {
 }
 
 impl Unit {
+    pub const ALL: [Unit; 5] =
+        [Unit::Percent, Unit::Bytes, Unit::Count, Unit::CountPerSecond, Unit::None];
+
     /// The API's spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -78,6 +82,20 @@ impl Unit {
         }
     }
 }
+
+impl FromStr for Unit {
+    type Err = UnknownUnit;
+
+    fn from_str(text: &str) -> Result<Unit, UnknownUnit> {
+        let unit = Unit::ALL.into_iter().find(|unit| unit.as_str() == text);
+        unit.ok_or_else(|| UnknownUnit(text.to_owned()))
+    }
+}
+
+/// A unit that isn't one of those that are published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no unit that is published")]
+pub struct UnknownUnit(String);
 
 impl fmt::Display for Unit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,7 +20,7 @@ use cwmem::distribution::Statistics;
 use cwmem::sink::{Answer, Outcome, Sink};
 use cwmem::units::Unit;
 use std::process::Command;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A sink, and the runtime it lives on.
@@ -84,7 +84,7 @@ fn batch() -> Batch {
     let datum = |name: &'static str, statistics| Datum {
         namespace: "EC2/Memory".into(),
         name: name.into(),
-        dimensions: Rc::new([Dimension { name: "InstanceId".into(), value: "i-0abc".into() }]),
+        dimensions: Arc::new([Dimension { name: "InstanceId".into(), value: "i-0abc".into() }]),
         timestamp: now().floor(Duration::from_secs(60)),
         unit: Unit::Percent,
         resolution: Resolution::Standard,

@@ -162,7 +162,7 @@ mod tests {
         let datum = Datum {
             namespace: "EC2/Memory".into(),
             name: "MemoryUsedPercent".into(),
-            dimensions: std::rc::Rc::new([]),
+            dimensions: std::sync::Arc::new([]),
             timestamp: Timestamp(1_795_443_660_000),
             unit: Unit::Percent,
             resolution: Resolution::Standard,

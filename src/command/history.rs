@@ -82,13 +82,6 @@ pub fn run(folders: &[PathBuf], options: &Options) -> Exit {
     }
 }
 
-/// The state directory, whose files are copies, and the runtime directory.
-pub fn default_folders() -> Vec<PathBuf> {
-    let folder =
-        |name, default: &str| PathBuf::from(variable(name).unwrap_or_else(|| default.to_owned()));
-    vec![folder("STATE_DIRECTORY", "/var/lib/cwmem"), folder("RUNTIME_DIRECTORY", "/run/cwmem")]
-}
-
 fn show(folders: &[PathBuf], options: &Options) -> Result<Exit, Error> {
     let kept = Kept::find(folders, options.file.as_deref())?;
     let seconds = kept.samples().map(|(_, sample)| sample.taken.wall.seconds());

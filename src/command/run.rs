@@ -7,7 +7,9 @@ use crate::exit::Exit;
 use crate::notify::Notifier;
 use crate::pipeline::{self, Signal, World};
 use crate::publisher::Summary;
+use crate::state;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::mpsc;
@@ -32,6 +34,14 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
             return Exit::Config;
         }
     };
+    let identity = pipeline::identity_of(&config, &local);
+    let kept = match state::open(&config, &identity, Path::new(MACHINE_ID), &clock).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::error!("{error}");
+            return Exit::Temporary;
+        }
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         interval = ?config.sample.interval.duration(),
@@ -45,6 +55,7 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         imds,
         local,
         place,
+        kept,
         make_sink: {
             let clock = clock.clone();
             move |config: &Config, identity| outside::cloudwatch(config, identity, clock.clone())
@@ -60,13 +71,21 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         clock,
     };
     let summary = pipeline::run(config, world, signals).await;
-    let Summary { delivered, dropped, undelivered } = summary;
+    let Summary { delivered, dropped, waiting, undelivered } = summary;
     if undelivered > 0 {
         tracing::error!(
             delivered,
             dropped,
+            waiting,
             undelivered,
-            "stopped; what could not be delivered within publish.grace may be lost"
+            "stopped; what could be neither delivered nor written to the state directory within publish.grace is lost"
+        );
+    } else if waiting > 0 {
+        tracing::warn!(
+            delivered,
+            dropped,
+            waiting,
+            "stopped; what could not be delivered waits in the state directory for the next start"
         );
     } else {
         tracing::info!(delivered, dropped, "stopped; everything is delivered");
@@ -100,3 +119,6 @@ fn follow_signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     });
     Ok(receiver)
 }
+
+/// machine-id(5).
+const MACHINE_ID: &str = "/etc/machine-id";

@@ -1,12 +1,11 @@
 //! Figures become datums: each under every dimension set that is complete.
 
-use crate::clock::Timestamp;
 use crate::datum::{Datum, Resolution as StorageResolution};
 use crate::dimension::{Dimension, DimensionName, DimensionSet};
 use crate::identity::sets::{Resolution, resolve, resolve_beside};
 use crate::identity::{Identity, Name};
 use crate::window::Figure;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Closed figures in what may be sent now, and what has to wait for the InstanceId.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +17,12 @@ pub struct Dressed {
 /// A period's figures whose InstanceId isn't known yet, with the sets that are still to come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
-    namespace: Rc<str>,
-    resolution: StorageResolution,
-    figures: Vec<Figure>,
-    sets: Vec<DimensionSet>,
+    pub namespace: Arc<str>,
+    pub resolution: StorageResolution,
+    pub figures: Vec<Figure>,
+    pub sets: Vec<DimensionSet>,
     /// What the period was published under at once.
-    spoken: Vec<Rc<[Dimension]>>,
+    pub spoken: Vec<Arc<[Dimension]>>,
 }
 
 /// A set that waits for another name than the InstanceId goes without this period.
@@ -31,7 +30,7 @@ pub fn dress(
     figures: &[Figure],
     identity: &Identity,
     sets: &[DimensionSet],
-    namespace: Rc<str>,
+    namespace: Arc<str>,
     resolution: StorageResolution,
 ) -> Dressed {
     let resolutions = resolve(identity, sets);
@@ -67,22 +66,18 @@ impl Pending {
         Some(datums(&self.figures, &dimensions, &self.namespace, self.resolution))
     }
 
-    /// The start of the period.
-    pub fn timestamp(&self) -> Option<Timestamp> {
-        self.figures.first().map(|figure| figure.timestamp)
+    /// How many datums are lost with it, at most.
+    pub fn len(&self) -> usize {
+        self.figures.len() * self.sets.len()
     }
 
-    pub fn figures(&self) -> &[Figure] {
-        &self.figures
-    }
-
-    pub fn sets(&self) -> &[DimensionSet] {
-        &self.sets
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
 /// The dimensions under which something can be published.
-pub fn complete(resolutions: &[Resolution]) -> Vec<Rc<[Dimension]>> {
+pub fn complete(resolutions: &[Resolution]) -> Vec<Arc<[Dimension]>> {
     let dimensions = resolutions.iter().filter_map(|resolution| match resolution {
         Resolution::Complete(dimensions) => Some(dimensions.clone()),
         _ => None,
@@ -92,8 +87,8 @@ pub fn complete(resolutions: &[Resolution]) -> Vec<Rc<[Dimension]>> {
 
 fn datums(
     figures: &[Figure],
-    dimensions: &[Rc<[Dimension]>],
-    namespace: &Rc<str>,
+    dimensions: &[Arc<[Dimension]>],
+    namespace: &Arc<str>,
     resolution: StorageResolution,
 ) -> Vec<Datum> {
     let datums = dimensions.iter().flat_map(|dimensions| {
@@ -107,6 +102,7 @@ fn datums(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
     use crate::distribution::Statistics;
     use crate::identity::fixture::{Given, document, nitro, set, xen};
     use crate::units::Unit;
@@ -148,7 +144,7 @@ mod tests {
                 "SwapUsedPercent{Host,Environment}",
             ]
         );
-        assert!(Rc::ptr_eq(&dressed.datums[0].dimensions, &dressed.datums[1].dimensions));
+        assert!(Arc::ptr_eq(&dressed.datums[0].dimensions, &dressed.datums[1].dimensions));
         assert_eq!(dressed.datums[0].timestamp, Timestamp(60_000));
         // {ImageId} waits, but isn't back-filled where the InstanceId is known.
         assert_eq!(dressed.pending, None);
@@ -161,7 +157,7 @@ mod tests {
         let dressed = dressed(&identity, &sets);
         assert_eq!(shapes(&dressed.datums), ["MemoryUsedPercent{Host}", "SwapUsedPercent{Host}"]);
         let pending = dressed.pending.unwrap();
-        assert_eq!(pending.timestamp(), Some(Timestamp(60_000)));
+        assert_eq!(pending.figures[0].timestamp, Timestamp(60_000));
         assert_eq!(pending.complete(&identity), None);
         identity.learn_document(&document());
         assert_eq!(

@@ -10,12 +10,16 @@ pub fn stable_key(identity: &Identity, machine_id: &Path) -> String {
     if let Some(id) = identity.instance_id_at_once() {
         return id.to_owned();
     }
-    let text = std::fs::read_to_string(machine_id).unwrap_or_default();
+    let host = || identity.known(&DimensionName::Host).unwrap_or_default().to_owned();
+    self::machine_id(machine_id).unwrap_or_else(host)
+}
+
+/// The machine id that stands in `file`, if it is one.
+pub fn machine_id(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
     let id = text.trim();
-    if id.len() == MACHINE_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return id.to_owned();
-    }
-    identity.known(&DimensionName::Host).unwrap_or_default().to_owned()
+    let fine = id.len() == MACHINE_ID && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fine.then(|| id.to_owned())
 }
 
 /// Where in [0, 1) `key` stands: the same for ever, and even over keys that follow each other.

@@ -2,13 +2,13 @@
 
 use crate::dimension::{Dimension, DimensionName, DimensionSet};
 use crate::identity::{Identity, Name};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a dimension set comes to on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// In the set's own order.
-    Complete(Rc<[Dimension]>),
+    Complete(Arc<[Dimension]>),
     /// These names aren't known yet.
     Waiting(Vec<DimensionName>),
     /// This host hasn't these required names: nothing is published under the set.
@@ -28,7 +28,7 @@ pub fn resolve(identity: &Identity, sets: &[DimensionSet]) -> Vec<Resolution> {
 pub fn resolve_beside(
     identity: &Identity,
     sets: &[DimensionSet],
-    spoken: &[Rc<[Dimension]>],
+    spoken: &[Arc<[Dimension]>],
 ) -> Vec<Resolution> {
     let mut spoken = spoken.to_vec();
     let resolutions = sets.iter().map(|set| match resolve_one(identity, set) {

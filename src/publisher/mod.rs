@@ -1,36 +1,40 @@
-//! The publisher: gives closed parts their dimensions, keeps them, and sends them as the delivery
-//! policy decides. It alone owns the spool and the sink.
+//! The publisher: hands closed parts to its desk, and does what the desk decides: the disk's thread
+//! keeps, the sink sends. It alone uses either.
 
-mod sending;
+pub mod desk;
+mod waits;
 
-use crate::batch::MAX_DATUMS;
-use crate::clock::{Alarm, Boottime, Clock, Timestamp};
-use crate::datum::{Datum, Resolution};
-use crate::delivery::{Delivery, Step};
-use crate::dimension::{Dimension, DimensionSet};
-use crate::health::{Cause, Health};
+pub use desk::{Backlog, Whose};
+
+use crate::batch::Batch;
+use crate::clock::{Alarm, Boottime, Clock};
+use crate::datum::Resolution;
+use crate::dimension::DimensionSet;
+use crate::health::Cause;
 use crate::identity::Identity;
-use crate::identity::dress::{complete, dress};
-use crate::identity::sets::resolve;
 use crate::notify;
-use crate::sampler::{Message, Part};
-use crate::sink::Sink;
-use crate::spool::{Content, Entry, Spool};
-use sending::Sent;
-use std::rc::Rc;
+use crate::sampler::Message;
+use crate::sink::{Answer, Sink};
+use crate::spool::disk::{Disk, Done, Order};
+use desk::{Act, Desk};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use waits::{answer, changed, past, reach};
 
 /// What the publisher needs of the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub namespace: Rc<str>,
+    pub namespace: Arc<str>,
     pub sets: Vec<DimensionSet>,
     pub resolution: Resolution,
     /// Data is live until the next is due.
     pub every: Duration,
     pub health: bool,
     pub max_requests_per_second: u32,
+    pub max_bytes: u64,
+    pub max_age: Duration,
 }
 
 /// What comes with a configuration: settings, the sink that they need, and the host's identity.
@@ -41,19 +45,27 @@ pub struct Behind<S> {
     pub identity: watch::Receiver<Identity>,
 }
 
+/// What the publisher keeps for others to know.
+#[derive(Debug)]
+pub struct Told {
+    /// All samples through this sequence are safe.
+    pub taken: watch::Sender<u64>,
+    pub backlog: watch::Sender<Option<Backlog>>,
+}
+
 pub struct Publisher<S> {
     clock: Clock,
     alarm: Alarm,
-    settings: Settings,
-    spool: Spool,
-    delivery: Delivery,
-    health: Health,
+    desk: Desk,
+    disk: Option<Disk>,
     sink: S,
     identity: watch::Receiver<Identity>,
+    told: Told,
     /// By when everything has to be over; `None` until a shutdown begins.
     deadline: watch::Receiver<Option<Boottime>>,
     random: fastrand::Rng,
-    delivered: u64,
+    /// What came while a request was under way and has to wait for its end.
+    later: VecDeque<Message<Behind<S>>>,
 }
 
 /// What was there when the publisher ended.
@@ -61,241 +73,207 @@ pub struct Publisher<S> {
 pub struct Summary {
     pub delivered: u64,
     pub dropped: u64,
-    /// Datums that were still waiting: with the process, they are gone.
+    /// Publishes that wait on the disk for the next start.
+    pub waiting: usize,
+    /// Datums that were only in memory: with the process, they are gone.
     pub undelivered: usize,
 }
 
+type Messages<S> = mpsc::UnboundedReceiver<Message<Behind<S>>>;
+
 impl<S: Sink> Publisher<S> {
+    /// `found`: the disk's first word. Without a disk everything is kept in memory.
     pub fn new(
         clock: Clock,
         behind: Behind<S>,
+        whose: Whose,
+        (disk, found): (Option<Disk>, Option<Done>),
+        told: Told,
         deadline: watch::Receiver<Option<Boottime>>,
         random: fastrand::Rng,
     ) -> Publisher<S> {
-        let now = clock.now();
         let Behind { settings, sink, identity } = behind;
+        let known = identity.borrow().clone();
+        let mut desk = Desk::new(settings, known.clone(), whose, clock.now());
+        desk.know(&known);
+        if let Some(found) = found {
+            desk.disk(found, clock.now());
+        }
         Publisher {
-            delivery: Delivery::new(settings.max_requests_per_second, now.boot),
-            spool: Spool::new(MEMORY_MAX_BYTES),
-            health: Health::default(),
             alarm: clock.alarm(),
+            desk,
+            disk,
             clock,
-            settings,
             sink,
             identity,
+            told,
             deadline,
             random,
-            delivered: 0,
+            later: VecDeque::new(),
         }
     }
 
     /// Publishes until every producer is gone, then sends what is left within the deadline.
-    pub async fn run(mut self, mut parts: mpsc::UnboundedReceiver<Message<Behind<S>>>) -> Summary {
+    pub async fn run(mut self, mut parts: Messages<S>) -> Summary {
         loop {
+            while let Some(message) = self.later.pop_front() {
+                self.take(message);
+            }
             loop {
                 match parts.try_recv() {
                     Ok(message) => self.take(message),
                     Err(mpsc::error::TryRecvError::Empty) => break,
-                    Err(mpsc::error::TryRecvError::Disconnected) => return self.finish().await,
+                    Err(mpsc::error::TryRecvError::Disconnected) => {
+                        self.desk.stop(self.clock.now().boot);
+                        break;
+                    }
                 }
             }
-            self.give_up_old();
-            let now = self.clock.now();
-            let waiting = self.spool.waiting(now.boot, self.may_go(now.wall));
-            let entries = match self.delivery.next(waiting, now.boot) {
-                Step::SendLive => {
-                    self.spool.take_live(now.boot.plus(TOGETHER), self.may_go(now.wall))
-                }
-                Step::SendBacklog => self.spool.take_oldest(now.boot, self.may_go(now.wall)),
-                Step::Probe => self.spool.take_newest(now.boot, self.may_go(now.wall)),
-                Step::Wait(until) => {
-                    self.wait(&mut parts, until).await;
-                    continue;
-                }
-            };
-            self.send(entries).await;
+            match self.next() {
+                Act::Put(batch) => self.put(&batch, &mut parts).await,
+                Act::Wait(until) => self.wait(&mut parts, until).await,
+                Act::End => return self.finish().await,
+            }
+            if parts.is_closed() && parts.is_empty() && self.is_over() {
+                return self.finish().await;
+            }
         }
     }
 
-    /// Until something is to be done: a part arrives, the identity changes, or `until`.
-    async fn wait(
-        &mut self,
-        parts: &mut mpsc::UnboundedReceiver<Message<Behind<S>>>,
-        until: Option<Boottime>,
-    ) {
-        let message = tokio::select! {
-            message = parts.recv() => message,
+    /// What the desk says, the disk having been told its part.
+    fn next(&mut self) -> Act {
+        let act = self.desk.next(self.clock.now());
+        hand_over(&mut self.desk, &self.disk, &self.told);
+        act
+    }
+
+    /// Until something is to be done: a part arrives, the disk answers, the identity changes, or
+    /// `until`.
+    async fn wait(&mut self, parts: &mut Messages<S>, until: Option<Boottime>) {
+        let deadline = *self.deadline.borrow();
+        let until = until.into_iter().chain(deadline).min();
+        tokio::select! {
+            Some(message) = parts.recv() => self.take(message),
+            done = answer(&mut self.disk) => self.desk.disk(done, self.clock.now()),
             () = changed(&mut self.identity) => {
-                self.complete();
-                None
+                let identity = self.identity.borrow_and_update().clone();
+                self.desk.know(&identity);
             }
-            () = reach(&mut self.alarm, until) => None,
-        };
-        if let Some(message) = message {
-            self.take(message);
+            () = reach(&mut self.alarm, until) => {}
+            _ = self.deadline.changed(), if deadline.is_none() => {}
+        }
+    }
+
+    /// Sends; what closes meanwhile is kept at once.
+    async fn put(&mut self, batch: &Batch, parts: &mut Messages<S>) {
+        let answered = self.put_and_keep(batch, parts).await;
+        match answered {
+            Some(answered) => {
+                let random = self.random.f64();
+                self.desk.answered(&answered, self.clock.now(), random);
+            }
+            None => self.desk.unanswered(),
+        }
+        self.tell();
+    }
+
+    /// `None` where the deadline came first.
+    async fn put_and_keep(&mut self, batch: &Batch, parts: &mut Messages<S>) -> Option<Answer> {
+        let Publisher { clock, alarm, desk, disk, sink, told, deadline, later, .. } = self;
+        let mut put = std::pin::pin!(sink.put(batch));
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut put => return Some(answered),
+                () = past(deadline, alarm) => return None,
+                Some(message) = parts.recv(), if later.is_empty() => match message {
+                    Message::Part(part) => desk.keep(&part, clock.now()),
+                    other => later.push_back(other),
+                },
+                done = answer(disk) => desk.disk(done, clock.now()),
+            }
+            desk.keep_on(clock.now());
+            hand_over(desk, disk, told);
         }
     }
 
     fn take(&mut self, message: Message<Behind<S>>) {
-        match message {
-            Message::Part(part) => self.keep(&part),
-            Message::ClockStepped => self.delivery.clock_stepped(),
-            Message::Reload(Behind { settings, sink, identity }) => {
-                self.delivery.adjust(settings.max_requests_per_second, self.clock.now().boot);
-                (self.settings, self.sink, self.identity) = (settings, sink, identity);
-                self.complete();
-            }
-        }
-    }
-
-    /// Gives a part its dimensions and keeps it until it is delivered.
-    fn keep(&mut self, part: &Part) {
-        let settings = &self.settings;
-        let dressed = dress(
-            &part.figures,
-            &self.identity.borrow(),
-            &settings.sets,
-            settings.namespace.clone(),
-            settings.resolution,
-        );
-        let mut datums = dressed.datums;
-        // While nothing is taken, the counts stay here: in the spool they could be given up.
-        if part.ends && settings.health && self.delivery.is_failing().is_none() {
-            datums.extend(self.health_datums(part.period));
-        }
-        let ready = (!datums.is_empty()).then_some(Content::Ready(datums));
-        let pending = dressed.pending.map(Content::Pending);
-        for content in ready.into_iter().chain(pending) {
-            self.push(part.period, part.due, content);
-        }
-    }
-
-    fn push(&mut self, period: Timestamp, due: Boottime, content: Content) {
-        let stale = due.plus(self.settings.every);
-        self.push_entry(Entry { period, due, stale, content });
-    }
-
-    fn push_entry(&mut self, entry: Entry) {
-        let dropped = self.spool.push(entry);
-        if dropped > 0 {
-            self.had_no_room(dropped);
-        }
-    }
-
-    fn had_no_room(&mut self, dropped: usize) {
-        self.health.dropped(Cause::MemoryFull, dropped);
-        tracing::warn!(
-            dropped,
-            total = self.health.count(Cause::MemoryFull),
-            "no more room for undelivered datums in memory: the oldest were given up"
-        );
-    }
-
-    fn complete(&mut self) {
-        let identity = self.identity.borrow_and_update().clone();
-        let (completed, dropped) = self.spool.complete(|pending| pending.complete(&identity));
-        if dropped > 0 {
-            self.had_no_room(dropped);
-        }
-        if completed > 0 {
-            tracing::info!(
-                periods = completed,
-                "the host's InstanceId is known: waiting periods are completed"
-            );
-        }
-    }
-
-    /// The losses since the last call, under each dimension set and their cause.
-    fn health_datums(&mut self, period: Timestamp) -> Vec<Datum> {
-        let identity = self.identity.borrow();
-        let sets = complete(&resolve(&identity, &self.settings.sets));
-        if sets.is_empty() {
-            return Vec::new();
-        }
-        let figures = self.health.figures(period);
-        let mut datums = Vec::new();
-        for (cause, figure) in &figures {
-            for set in &sets {
-                let cause = Dimension { name: "Cause".into(), value: cause.as_str().into() };
-                let dimensions: Rc<[Dimension]> = set.iter().cloned().chain([cause]).collect();
-                let (namespace, resolution) =
-                    (self.settings.namespace.clone(), self.settings.resolution);
-                datums.push(Datum::new(namespace, dimensions, resolution, figure));
-            }
-        }
-        datums
-    }
-
-    fn tell_status(&self) {
         let now = self.clock.now();
-        let waiting = self.spool.len();
-        let text = match self.delivery.is_failing() {
-            Some((cause, since)) => {
-                let seconds = now.boot.since(since).as_secs();
+        match message {
+            Message::Part(part) => {
+                self.desk.keep(&part, now);
+                self.copy_recorder();
+            }
+            Message::CopyRecorder => self.copy_recorder(),
+            Message::Unreadable(samples) => self.desk.lost(Cause::Recorder, samples, now.boot),
+            Message::ClockStepped => self.desk.clock_stepped(),
+            Message::Reload(Behind { settings, sink, identity }) => {
+                (self.sink, self.identity) = (sink, identity);
+                let known = self.identity.borrow().clone();
+                self.desk.adjust(settings, &known, now.boot);
+            }
+        }
+    }
+
+    fn copy_recorder(&self) {
+        if let Some(disk) = &self.disk {
+            disk.order(Order::CopyRecorder);
+        }
+    }
+
+    fn tell(&self) {
+        let now = self.clock.now();
+        let backlog = self.desk.backlog(now.boot);
+        let waiting = backlog.publishes;
+        notify::status(&match backlog.failing {
+            Some((cause, since)) => format!(
+                "CloudWatch takes nothing for {} s ({cause}); {waiting} publishes wait",
+                now.boot.since(since).as_secs()
+            ),
+            None => {
+                let dropped = backlog.dropped();
                 format!(
-                    "CloudWatch takes nothing for {seconds} s ({cause}); {waiting} publishes wait in memory"
+                    "published at {}; {waiting} publishes wait; {dropped} datums dropped",
+                    now.wall
                 )
             }
-            None => format!(
-                "published at {}; {waiting} publishes wait; {} datums dropped",
-                now.wall,
-                self.health.total()
-            ),
-        };
-        notify::status(&text);
+        });
+        self.told.backlog.send_replace(Some(backlog));
     }
 
-    /// The last words: all in one request where it holds them, else the newest first, then the
-    /// rest, oldest first, until one fails or the deadline comes.
+    fn is_over(&self) -> bool {
+        self.deadline.borrow().is_some_and(|deadline| self.clock.now().boot >= deadline)
+    }
+
+    /// The disk does what it was asked for, within the deadline.
     async fn finish(mut self) -> Summary {
-        self.complete();
-        let now = self.clock.now().boot;
-        self.spool.hurry(now);
-        let mut entries = match self.spool.datums() {
-            0..=MAX_DATUMS => self.spool.take_oldest(now, |_| true),
-            _ => self.spool.take_newest(now, |_| true),
-        };
-        while !entries.is_empty() {
-            if self.send(entries).await == Sent::Failed {
-                break;
+        self.copy_recorder();
+        if let Some(disk) = &self.disk {
+            let (tell, told) = oneshot::channel::<()>();
+            disk.order(Order::Run(Box::new(move || drop(tell))));
+            tokio::select! {
+                _ = told => {}
+                () = past(&mut self.deadline, &mut self.alarm) => {}
             }
-            entries = self.spool.take_oldest(now, |_| true);
         }
+        let backlog = self.desk.backlog(self.clock.now().boot);
+        let (undelivered, in_memory) = self.desk.only_in_memory();
         Summary {
-            delivered: self.delivered,
-            dropped: self.health.total(),
-            undelivered: self.spool.datums(),
+            delivered: backlog.delivered,
+            dropped: backlog.dropped(),
+            waiting: backlog.publishes - in_memory,
+            undelivered,
         }
     }
 }
 
-async fn reach(alarm: &mut Alarm, until: Option<Boottime>) {
-    match until {
-        Some(until) => alarm.until(until).await,
-        None => std::future::pending().await,
+/// Tells the disk what it has to do, and others what is safe.
+fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told) {
+    for order in desk.orders() {
+        if let Some(disk) = disk {
+            disk.order(order);
+        }
     }
+    let taken = desk.taken_through();
+    told.taken.send_if_modified(|told| std::mem::replace(told, taken) != taken);
 }
-
-/// Resolves at the next change; never where no more can come.
-async fn changed(identity: &mut watch::Receiver<Identity>) {
-    if identity.changed().await.is_err() {
-        std::future::pending().await
-    }
-}
-
-/// Resolves when the deadline has come; never while no shutdown began.
-async fn past(deadline: &mut watch::Receiver<Option<Boottime>>, alarm: &mut Alarm) {
-    let deadline = match deadline.wait_for(Option::is_some).await {
-        Ok(deadline) => *deadline,
-        Err(_) => None,
-    };
-    reach(alarm, deadline).await;
-}
-
-/// What is due so soon goes along: due times come from two clocks read a moment apart.
-const TOGETHER: Duration = Duration::from_millis(50);
-/// Room for undelivered datums: several days of the default metrics, a host's worth of memory not.
-const MEMORY_MAX_BYTES: usize = 4 * 1024 * 1024;
-
-#[cfg(test)]
-mod tests;

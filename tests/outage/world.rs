@@ -15,6 +15,7 @@ use cwmem::identity::imds::Imds;
 use cwmem::notify::Notifier;
 use cwmem::pipeline::{self, Signal, World};
 use cwmem::publisher::Summary;
+use cwmem::state;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::File;
@@ -136,6 +137,8 @@ impl Simulation {
         config.sample.proc_root = self.files.path().to_owned();
         config.cloudwatch.region = Some("eu-central-1".to_owned());
         config.cloudwatch.endpoint_url = Some(self.double.url());
+        config.state.directory = self.files.path().join("state");
+        config.state.runtime_directory = self.files.path().join("runtime");
         config
     }
 
@@ -218,10 +221,15 @@ impl Setting {
         let clock = Clock::simulated(Timestamp(now.0 + self.ahead * 1_000), self.time.speed);
         let options = self.options();
         let next = self.next.clone();
+        let local = Local { dmi: Dmi::default(), node_name: HOST.to_owned(), region: None };
+        let identity = pipeline::identity_of(&config, &local);
+        let machine_id = Path::new("/nonexistent");
+        let kept = runtime.block_on(state::open(&config, &identity, machine_id, &clock)).unwrap();
         let world = World {
+            kept,
             random: fastrand::Rng::with_seed(7),
             notifier: Notifier::silent(),
-            local: Local { dmi: Dmi::default(), node_name: HOST.to_owned(), region: None },
+            local,
             imds: Imds::at(&[&self.imds]).unwrap(),
             place: 0.5,
             make_sink: {

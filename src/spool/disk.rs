@@ -1,0 +1,277 @@
+//! The disk's thread: does one job after the other, so that a disk that is slow, frozen or full
+//! costs the sampler nothing.
+
+use crate::black_box;
+use crate::clock::{Moment, Timestamp};
+use crate::health::Cause;
+use crate::owner::Owner;
+use crate::recorder::RING;
+use crate::recorder::copy::copy;
+use crate::spool::folder::{Folder, OpenError, Unsent};
+use crate::spool::inventory::Found;
+use crate::spool::text::{Content, Damage, Head};
+use crate::spool::{Filed, Job, Key};
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// What the thread is asked to do.
+pub enum Order {
+    Spool(Job),
+    /// Keep a refused datum, as its line, with why.
+    Quarantine {
+        datum: String,
+        reason: String,
+        when: Timestamp,
+    },
+    /// What is known of the owner by now, and whether what waited for that is another's.
+    Own {
+        owner: Owner,
+        undecided: Option<bool>,
+    },
+    /// Bring the copies of the flight recorder and the black box up to date.
+    CopyRecorder,
+    /// Anything else that is done on the disk, at its turn.
+    Run(Box<dyn FnOnce() + Send>),
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Done {
+    Opened(Result<Found, OpenError>),
+    Written {
+        key: Key,
+        kib: u32,
+    },
+    NotWritten {
+        key: Key,
+        full: bool,
+        reason: String,
+    },
+    Loaded(Vec<Loaded>),
+    /// `closed`: when, and in which boot, as far as the file told.
+    Dropped {
+        cause: Cause,
+        closed: Option<(Moment, String)>,
+        datums: usize,
+    },
+    /// Something that leaves a file too many behind.
+    Failed {
+        what: &'static str,
+        reason: String,
+    },
+}
+
+/// A file that was read back.
+#[derive(Debug)]
+pub struct Loaded {
+    pub file: Filed,
+    pub content: Result<(Head, Content), Lost>,
+}
+
+/// A file that can't be sent.
+#[derive(Debug)]
+pub struct Lost {
+    /// `None` where it is set aside for a newer version.
+    pub cause: Option<Cause>,
+    pub reason: String,
+    pub datums: usize,
+}
+
+/// Where the state directory is, and whose.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub root: PathBuf,
+    /// Where the flight recorder's live files are.
+    pub runtime: PathBuf,
+    pub owner: Owner,
+    pub boot_id: String,
+}
+
+/// The way to the thread; it ends when this is dropped and everything is done.
+#[derive(Debug)]
+pub struct Disk {
+    orders: Sender<Order>,
+    pub done: UnboundedReceiver<Done>,
+}
+
+impl Disk {
+    /// Starts the thread; its first word is `Done::Opened`.
+    pub fn start(place: Place) -> io::Result<Disk> {
+        let (orders, received) = channel();
+        let (tell, done) = unbounded_channel();
+        let worker = Worker { place, folder: None, tell, copied: (0, 0), copy_failed: false };
+        let thread = thread::Builder::new().name("disk".to_owned()).stack_size(STACK);
+        thread.spawn(move || worker.run(&received))?;
+        Ok(Disk { orders, done })
+    }
+
+    /// Asks for something. A thread that is gone does nothing any more, and the process is ending.
+    pub fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+    }
+}
+
+struct Worker {
+    place: Place,
+    folder: Option<Folder>,
+    tell: UnboundedSender<Done>,
+    /// Through which sample the recorder is copied, through which entry the black box, and whether
+    /// that works.
+    copied: (u64, u64),
+    copy_failed: bool,
+}
+
+impl Worker {
+    fn run(mut self, orders: &Receiver<Order>) {
+        let opened = self.open();
+        self.say(Done::Opened(opened));
+        while let Ok(order) = orders.recv() {
+            match order {
+                Order::Spool(job) => self.job(job),
+                Order::Quarantine { datum, reason, when } => self
+                    .try_to("keep a refused datum", |folder| {
+                        folder.quarantine(&datum, &reason, when)
+                    }),
+                Order::Own { owner, undecided } => self.own(owner, undecided),
+                Order::CopyRecorder => self.copy_recorder(),
+                Order::Run(work) => work(),
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<Found, OpenError> {
+        let Place { root, owner, boot_id, .. } = &self.place;
+        let (folder, found) = Folder::open(root, owner, boot_id)?;
+        self.folder = Some(folder);
+        Ok(found)
+    }
+
+    fn job(&mut self, job: Job) {
+        match job {
+            Job::Write { key, closed, content } => {
+                let done = match self.write(key, closed, &content) {
+                    Ok(kib) => Done::Written { key, kib },
+                    Err(error) => {
+                        let full = error.kind() == io::ErrorKind::StorageFull
+                            || error.kind() == io::ErrorKind::QuotaExceeded;
+                        Done::NotWritten { key, full, reason: error.to_string() }
+                    }
+                };
+                self.say(done);
+            }
+            Job::Replace { key, closed, content } => {
+                self.try_to("note what is left of a part", |folder| {
+                    folder.replace(key, closed, &content)
+                });
+            }
+            Job::Remove { key } => {
+                self.try_to("remove a delivered part", |folder| folder.remove(key));
+            }
+            Job::Drop { file, cause } => {
+                let dropped = self.folder.as_mut().map(|folder| folder.drop(file));
+                let (closed, datums) = match dropped {
+                    Some(Ok(dropped)) => dropped,
+                    Some(Err(error)) => {
+                        self.fail("remove what was given up", &error);
+                        (None, 0)
+                    }
+                    None => (None, 0),
+                };
+                self.say(Done::Dropped { cause, closed, datums });
+            }
+            Job::Load { files } => {
+                let loaded =
+                    files.into_iter().map(|file| Loaded { file, content: self.load(file) });
+                let loaded = loaded.collect();
+                self.say(Done::Loaded(loaded));
+            }
+        }
+    }
+
+    /// What couldn't be opened before is tried again.
+    fn write(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<u32> {
+        if self.folder.is_none() {
+            let found = self.open().map_err(io::Error::other)?;
+            self.say(Done::Opened(Ok(found)));
+        }
+        match &mut self.folder {
+            Some(folder) => folder.write(key, closed, content),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn load(&mut self, file: Filed) -> Result<(Head, Content), Lost> {
+        let loaded = self.folder.as_mut().map(|folder| folder.load(file));
+        match loaded {
+            Some(Ok(loaded)) => Ok(loaded),
+            Some(Err((unsent, datums))) => {
+                let cause = match &unsent {
+                    Unsent::Damage(Damage::Newer { .. }) => None,
+                    Unsent::Damage(Damage::Damaged(_)) | Unsent::Io(_) => Some(Cause::Damaged),
+                    Unsent::Foreign(_) => Some(Cause::Foreign),
+                };
+                Err(Lost { cause, reason: format!("{}: {unsent}", file.key), datums })
+            }
+            None => Err(Lost {
+                cause: None,
+                reason: "there is no state directory".to_owned(),
+                datums: 0,
+            }),
+        }
+    }
+
+    fn own(&mut self, owner: Owner, undecided: Option<bool>) {
+        self.place.owner = owner.clone();
+        let decided = undecided.and_then(|foreign| Some(self.folder.as_mut()?.decide(foreign)));
+        match decided {
+            Some(Ok(found)) => self.say(Done::Opened(Ok(found))),
+            Some(Err(error)) => self.fail("take over files of an earlier run", &error),
+            None => {}
+        }
+        self.try_to("note this host's name", |folder| folder.own(&owner));
+    }
+
+    fn copy_recorder(&mut self) {
+        let (live, kept) = (self.place.runtime.join(RING), self.place.root.join(RING));
+        // Without a lock on it, the directory isn't ours to write to.
+        if self.folder.is_none() || !live.exists() {
+            return;
+        }
+        let copied = copy(&live, &kept, self.copied.0).map_err(|error| error.to_string());
+        let result = copied.and_then(|copied| {
+            self.copied.0 = copied;
+            match black_box::file::copy(&self.place.runtime, &self.place.root, self.copied.1) {
+                Ok((copied, _)) => self.copied.1 = copied,
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            Ok(())
+        });
+        let failed = result.is_err();
+        if let (Err(reason), false) = (result, self.copy_failed) {
+            self.say(Done::Failed { what: "copy the flight recorder", reason });
+        }
+        self.copy_failed = failed;
+    }
+
+    fn try_to(&mut self, what: &'static str, act: impl FnOnce(&mut Folder) -> io::Result<()>) {
+        if let Some(Err(error)) = self.folder.as_mut().map(act) {
+            self.fail(what, &error);
+        }
+    }
+
+    fn fail(&self, what: &'static str, error: &io::Error) {
+        self.say(Done::Failed { what, reason: error.to_string() });
+    }
+
+    /// Nobody who listens any more means that the process is ending.
+    fn say(&self, done: Done) {
+        let _ = self.tell.send(done);
+    }
+}
+
+/// The thread reads files into the heap and calls nothing deep; tests run in it too.
+const STACK: usize = 256 * 1024;

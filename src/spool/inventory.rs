@@ -1,0 +1,151 @@
+//! What earlier runs left in the state directory, and whose it is.
+
+use crate::owner::Owner;
+use crate::spool::folder::{
+    ENDING, Folder, OWNER, PARTIAL, PENDING, QUARANTINE, SPOOL, TAKEN, absent, kib, make_folder,
+};
+use crate::spool::text;
+use crate::spool::{Filed, Key};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// What a daemon finds when it starts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    pub files: Vec<Filed>,
+    pub taken_through: u64,
+    /// Datums of another host's, in quarantine now.
+    pub foreign: usize,
+    /// Whose files wait until it is known which instance this host is.
+    pub undecided: Option<Owner>,
+}
+
+impl Folder {
+    /// What was found before this host knew its instance is its own, or another host's.
+    pub fn decide(&mut self, foreign: bool) -> io::Result<Found> {
+        let undecided = self.root.join(UNDECIDED);
+        if foreign {
+            return Ok(Found { foreign: self.disown(UNDECIDED)?, ..Found::default() });
+        }
+        let mut found = Found::default();
+        for entry in fs::read_dir(&undecided)? {
+            let entry = entry?;
+            let place = self.root.join(SPOOL).join(entry.file_name());
+            if let Some(Name::Part(key, pending)) = Name::parse(&place) {
+                fs::rename(entry.path(), &place)?;
+                found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            }
+        }
+        fs::remove_dir_all(undecided)?;
+        Ok(found)
+    }
+
+    pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
+        let stored = fs::read_to_string(self.root.join(OWNER)).map(|text| Owner::parse(&text));
+        let mut found = Found::default();
+        if let Ok(stored) = &stored {
+            let spool = self.root.join(SPOOL);
+            if owner.undecided(stored) {
+                found.undecided = Some(stored.clone());
+                move_all(&spool, &self.root.join(UNDECIDED))?;
+            } else if !owner.is_same(stored) {
+                found.foreign = self.disown(SPOOL)?;
+                make_folder(&spool)?;
+            }
+        }
+        if found.undecided.is_none() {
+            self.own(owner)?;
+        }
+        let mut taken = Vec::new();
+        for entry in fs::read_dir(self.root.join(SPOOL))? {
+            let entry = entry?;
+            match Name::parse(&entry.path()) {
+                Some(Name::Part(key, pending)) => {
+                    found.files.push(Filed { key, kib: kib(&entry.metadata()?), pending });
+                }
+                Some(Name::Taken(through)) => taken.push(through),
+                Some(Name::Partial) => absent(fs::remove_file(entry.path()))?,
+                None => {}
+            }
+        }
+        self.taken = taken.iter().copied().max().unwrap_or(0);
+        let undecided = fs::read_dir(self.root.join(UNDECIDED)).into_iter().flatten();
+        let undecided = undecided.filter_map(|entry| match Name::parse(&entry.ok()?.path())? {
+            Name::Part(key, _) => Some(key.through),
+            Name::Taken(through) => Some(through),
+            Name::Partial => None,
+        });
+        let undecided = undecided.max().unwrap_or(0);
+        for older in taken.into_iter().filter(|through| *through < self.taken) {
+            absent(fs::remove_file(self.taken_path(older)))?;
+        }
+        let newest = found.files.iter().map(|file| file.key.through).max();
+        found.taken_through = self.taken.max(newest.unwrap_or(0)).max(undecided);
+        Ok(found)
+    }
+
+    /// Sets all files of a folder aside, as another host's; says how many datums they hold.
+    fn disown(&self, folder: &str) -> io::Result<usize> {
+        let folder = self.root.join(folder);
+        let mut datums = 0;
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if let Some(Name::Part(..)) = Name::parse(&path) {
+                datums += fs::read(&path).map_or(0, |bytes| text::datums(&bytes));
+            }
+        }
+        let quarantine = self.root.join(QUARANTINE);
+        make_folder(&quarantine)?;
+        let mut places =
+            (0..FOREIGN_FOLDERS).map(|number| quarantine.join(format!("foreign.{number}")));
+        let place = places.find(|path| !path.exists());
+        let place = place.unwrap_or_else(|| quarantine.join("foreign.0"));
+        if place.exists() {
+            fs::remove_dir_all(&place)?;
+        }
+        fs::rename(folder, place)?;
+        Ok(datums)
+    }
+}
+
+/// What a name in the spool's folder says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Name {
+    Part(Key, bool),
+    Taken(u64),
+    /// Left by a crash: never whole.
+    Partial,
+}
+
+impl Name {
+    pub fn parse(path: &Path) -> Option<Name> {
+        let name = path.file_name()?.to_str()?;
+        if name.ends_with(PARTIAL) {
+            return Some(Name::Partial);
+        }
+        if let Some(through) = name.strip_prefix(TAKEN) {
+            return through.parse().ok().map(Name::Taken);
+        }
+        let name = name.strip_suffix(ENDING)?;
+        let (name, pending) = match name.strip_suffix(PENDING) {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        Some(Name::Part(Key::parse(name)?, pending))
+    }
+}
+
+/// Moves the files of a folder into another, which may have some already.
+fn move_all(from: &Path, to: &Path) -> io::Result<()> {
+    make_folder(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::rename(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Files of an owner who may or may not be this host.
+const UNDECIDED: &str = "undecided";
+const FOREIGN_FOLDERS: u32 = 4;

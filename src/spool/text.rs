@@ -1,0 +1,396 @@
+//! What stands in a file of the spool: one part of a period, as lines of JSON that a person can read.
+//!
+//! ```text
+//! {"cwmem_spool":1,"owner":"i-0abc","boot":"7f3c…","through":1234,"closed":{"wall":…,"boot":…}}
+//! {"Namespace":"EC2/Memory","MetricName":"MemoryUsedPercent",…}        a datum, as it is sent
+//! {"Pending":{"Sets":[["InstanceId"]],"Spoken":[],"Datums":[{…}]}}     waits for the InstanceId
+//! {"crc32":"0a1b2c3d"}                                                 of all bytes before this line
+//! ```
+//!
+//! The first line names the format's version. A newer one isn't touched.
+
+use crate::clock::{Boottime, Moment, Timestamp};
+use crate::datum::{Datum, Resolution};
+use crate::dimension::{Dimension, DimensionSet, Member};
+use crate::distribution::Statistics;
+use crate::identity::dress::Pending;
+use crate::units::Unit;
+use crate::window::Figure;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Who wrote the file, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    #[serde(rename = "cwmem_spool")]
+    version: u32,
+    /// The owner's text form.
+    pub owner: String,
+    #[serde(rename = "boot")]
+    pub boot_id: String,
+    /// The sequence of the last sample in the part.
+    pub through: u64,
+    closed: Closed,
+}
+
+/// Milliseconds since the epoch, and microseconds since boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Closed {
+    wall: i64,
+    boot: u64,
+}
+
+/// What is to be sent, and what has to wait for the host's InstanceId.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Content {
+    pub datums: Vec<Datum>,
+    pub pending: Option<Pending>,
+}
+
+/// Why a file says nothing that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    #[error("its format is version {found}; this version of cwmem reads up to {VERSION}")]
+    Newer { found: u64 },
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Head {
+    pub fn new(owner: &str, boot_id: &str, through: u64, closed: Moment) -> Head {
+        let closed = Closed { wall: closed.wall.0, boot: closed.boot.0 };
+        Head {
+            version: VERSION,
+            owner: owner.to_owned(),
+            boot_id: boot_id.to_owned(),
+            through,
+            closed,
+        }
+    }
+
+    /// When the part was closed, by the clocks of its time.
+    pub fn closed(&self) -> Moment {
+        Moment { wall: Timestamp(self.closed.wall), boot: Boottime(self.closed.boot) }
+    }
+}
+
+impl Content {
+    pub fn is_empty(&self) -> bool {
+        self.datums.is_empty() && self.pending.is_none()
+    }
+
+    /// How many datums are lost with it.
+    pub fn len(&self) -> usize {
+        self.datums.len() + self.pending.as_ref().map_or(0, Pending::len)
+    }
+}
+
+pub fn write(head: &Head, content: &Content) -> Vec<u8> {
+    let mut text = Vec::new();
+    line(&mut text, head);
+    for datum in &content.datums {
+        line(&mut text, datum);
+    }
+    if let Some(pending) = &content.pending {
+        line(&mut text, &PendingLine { pending: PendingOut::of(pending) });
+    }
+    let checksum = Checksum { crc32: format!("{:08x}", crc32fast::hash(&text)) };
+    line(&mut text, &checksum);
+    text
+}
+
+/// The whole file or nothing: what is damaged anywhere isn't sent.
+pub fn read(text: &[u8]) -> Result<(Head, Content), Damage> {
+    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let version: Version = parsed(first, 1)?;
+    if version.cwmem_spool > u64::from(VERSION) {
+        return Err(Damage::Newer { found: version.cwmem_spool });
+    }
+    let lines = checked(text)?;
+    let head: Head = parsed(first, 1)?;
+    let mut content = Content::default();
+    for (place, line) in lines.split(|&byte| byte == b'\n').enumerate().skip(1) {
+        if line.is_empty() {
+            continue;
+        }
+        if line.starts_with(PENDING) {
+            let line: PendingLine<PendingIn> = parsed(line, place + 1)?;
+            content.pending = Some(line.pending.pending(place + 1)?);
+        } else {
+            content.datums.push(parsed::<DatumIn>(line, place + 1)?.datum(place + 1)?);
+        }
+    }
+    Ok((head, content))
+}
+
+/// How many datums a file holds or held, as far as its lines tell: for counting what is lost.
+pub fn datums(text: &[u8]) -> usize {
+    let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let datums = lines.filter(|line| !line.starts_with(HEAD) && !line.starts_with(CHECKSUM));
+    datums.count()
+}
+
+/// The text before the checksum's line, if the checksum is right.
+fn checked(text: &[u8]) -> Result<&[u8], Damage> {
+    let damaged = |reason: &str| Damage::Damaged(reason.to_owned());
+    let body = text.strip_suffix(b"\n").ok_or_else(|| damaged("its end is missing"))?;
+    let start = memchr::memrchr(b'\n', body).ok_or_else(|| damaged("its end is missing"))? + 1;
+    let checksum: Checksum = serde_json::from_slice(&body[start..])
+        .map_err(|_| damaged("its last line isn't a checksum: its end is missing"))?;
+    let expected = format!("{:08x}", crc32fast::hash(&text[..start]));
+    if checksum.crc32 != expected {
+        return Err(Damage::Damaged(format!(
+            "its checksum is {expected}, and its last line says {}",
+            checksum.crc32
+        )));
+    }
+    Ok(&text[..start])
+}
+
+fn line(text: &mut Vec<u8>, value: &impl Serialize) {
+    // Writing to memory fails for no value that has no map with other keys than strings.
+    let _ = serde_json::to_writer(&mut *text, value);
+    text.push(b'\n');
+}
+
+fn parsed<'a, T: Deserialize<'a>>(line: &'a [u8], number: usize) -> Result<T, Damage> {
+    serde_json::from_slice(line).map_err(|error| Damage::Damaged(format!("line {number}: {error}")))
+}
+
+#[derive(Deserialize)]
+struct Version {
+    cwmem_spool: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Checksum {
+    crc32: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PendingLine<T> {
+    #[serde(rename = "Pending")]
+    pending: T,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PendingOut<'a> {
+    sets: Vec<Vec<String>>,
+    spoken: Vec<&'a [Dimension]>,
+    datums: Vec<Datum>,
+}
+
+impl PendingOut<'_> {
+    fn of(pending: &Pending) -> PendingOut<'_> {
+        let none: Arc<[Dimension]> = Arc::new([]);
+        let datum = |figure: &Figure| {
+            Datum::new(pending.namespace.clone(), none.clone(), pending.resolution, figure)
+        };
+        let names = |set: &DimensionSet| set.0.iter().map(Member::to_string).collect();
+        PendingOut {
+            sets: pending.sets.iter().map(names).collect(),
+            spoken: pending.spoken.iter().map(|set| &**set).collect(),
+            datums: pending.figures.iter().map(datum).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct PendingIn {
+    sets: Vec<Vec<String>>,
+    spoken: Vec<Vec<Dimension>>,
+    datums: Vec<DatumIn>,
+}
+
+impl PendingIn {
+    fn pending(self, number: usize) -> Result<Pending, Damage> {
+        let datums = self.datums.into_iter().map(|datum| datum.datum(number));
+        let datums = datums.collect::<Result<Vec<_>, _>>()?;
+        let first = datums.first();
+        let first =
+            first.ok_or_else(|| Damage::Damaged(format!("line {number}: no datum waits")))?;
+        let set = |names: &Vec<String>| {
+            DimensionSet(names.iter().map(|name| Member::parse(name)).collect())
+        };
+        Ok(Pending {
+            namespace: first.namespace.clone(),
+            resolution: first.resolution,
+            sets: self.sets.iter().map(set).collect(),
+            spoken: self.spoken.into_iter().map(Arc::from).collect(),
+            figures: datums.into_iter().map(figure).collect(),
+        })
+    }
+}
+
+fn figure(datum: Datum) -> Figure {
+    let Datum { name, unit, timestamp, statistics, .. } = datum;
+    Figure { name, unit, timestamp, statistics }
+}
+
+/// The shape in which `Datum` writes itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DatumIn {
+    namespace: String,
+    metric_name: String,
+    dimensions: Vec<Dimension>,
+    timestamp: String,
+    unit: String,
+    storage_resolution: i32,
+    #[serde(default)]
+    values: Vec<f64>,
+    #[serde(default)]
+    counts: Vec<u64>,
+    statistic_values: Option<SetIn>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SetIn {
+    sample_count: u64,
+    sum: f64,
+    minimum: f64,
+    maximum: f64,
+}
+
+impl DatumIn {
+    fn datum(self, number: usize) -> Result<Datum, Damage> {
+        let damaged = |what: String| Damage::Damaged(format!("line {number}: {what}"));
+        let time = humantime::parse_rfc3339(&self.timestamp);
+        let time =
+            time.map_err(|error| damaged(format!("Timestamp {:?}: {error}", self.timestamp)))?;
+        let unit: Unit = self.unit.parse().map_err(|error| damaged(format!("Unit: {error}")))?;
+        let resolution = [Resolution::High, Resolution::Standard]
+            .into_iter()
+            .find(|resolution| resolution.seconds() == self.storage_resolution);
+        let resolution = resolution.ok_or_else(|| {
+            damaged(format!("StorageResolution is 1 or 60, not {}", self.storage_resolution))
+        })?;
+        let statistics = match self.statistic_values {
+            Some(SetIn { sample_count, sum, minimum, maximum }) => {
+                Statistics::Set { sample_count, sum, minimum, maximum }
+            }
+            None if self.values.len() == self.counts.len() && !self.values.is_empty() => {
+                Statistics::Values { values: self.values, counts: self.counts }
+            }
+            None => {
+                let (values, counts) = (self.values.len(), self.counts.len());
+                return Err(damaged(format!("{values} Values with {counts} Counts")));
+            }
+        };
+        Ok(Datum {
+            namespace: self.namespace.into(),
+            name: Cow::Owned(self.metric_name),
+            dimensions: self.dimensions.into(),
+            timestamp: Timestamp::from_system_time(time),
+            unit,
+            resolution,
+            statistics,
+        })
+    }
+}
+
+/// The format that is written.
+pub const VERSION: u32 = 1;
+const HEAD: &[u8] = b"{\"cwmem_spool\"";
+const PENDING: &[u8] = b"{\"Pending\"";
+const CHECKSUM: &[u8] = b"{\"crc32\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::identity::dress::dress;
+    use crate::identity::{Identity, Local};
+    use expect_test::expect;
+    use proptest::prelude::*;
+
+    fn head() -> Head {
+        let closed = Moment { wall: Timestamp(1_795_443_660_100), boot: Boottime(77) };
+        Head::new("i-0abc", "7f3c", 1_234, closed)
+    }
+
+    fn figure(name: String, values: Vec<f64>) -> Figure {
+        Figure {
+            name: name.into(),
+            unit: Unit::Percent,
+            timestamp: Timestamp(1_795_443_600_000),
+            statistics: Statistics::Values { counts: vec![10; values.len()], values },
+        }
+    }
+
+    /// On EC2, the InstanceId still unknown: one set is spoken, two wait.
+    fn content(values: Vec<f64>) -> Content {
+        let local = Local { node_name: "web \"1\"".to_owned(), ..Local::default() };
+        let fixed = config::Identity { ec2: config::OnEc2::Yes, imds: true, ..Default::default() };
+        let identity = Identity::new(&fixed, None, &[], &local);
+        let set =
+            |names: &[&str]| DimensionSet(names.iter().map(|name| Member::parse(name)).collect());
+        let sets = [
+            set(&["Host"]),
+            set(&["InstanceId"]),
+            set(&["InstanceId", "tag:Name", "AutoScalingGroupName?"]),
+        ];
+        let figures = [figure("MemoryUsedPercent".to_owned(), values)];
+        let dressed = dress(&figures, &identity, &sets, "EC2/Memory".into(), Resolution::Standard);
+        Content { datums: dressed.datums, pending: dressed.pending }
+    }
+
+    #[test]
+    fn people_can_read_it() {
+        let text = String::from_utf8(write(&head(), &content(vec![15.9, 16.0]))).unwrap();
+        expect![[r#"
+            {"cwmem_spool":1,"owner":"i-0abc","boot":"7f3c","through":1234,"closed":{"wall":1795443660100,"boot":77}}
+            {"Namespace":"EC2/Memory","MetricName":"MemoryUsedPercent","Dimensions":[{"Name":"Host","Value":"web \"1\""}],"Timestamp":"2026-11-23T14:20:00Z","Unit":"Percent","StorageResolution":60,"Values":[15.9,16.0],"Counts":[10,10]}
+            {"Pending":{"Sets":[["InstanceId"],["InstanceId","tag:Name","AutoScalingGroupName?"]],"Spoken":[[{"Name":"Host","Value":"web \"1\""}]],"Datums":[{"Namespace":"EC2/Memory","MetricName":"MemoryUsedPercent","Dimensions":[],"Timestamp":"2026-11-23T14:20:00Z","Unit":"Percent","StorageResolution":60,"Values":[15.9,16.0],"Counts":[10,10]}]}}
+            {"crc32":"15525b33"}
+        "#]].assert_eq(&text);
+        assert_eq!(datums(text.as_bytes()), 2);
+    }
+
+    #[test]
+    fn a_set_comes_back() {
+        let mut content = content(vec![1.0]);
+        content.datums[0].statistics =
+            Statistics::Set { sample_count: 600, sum: 0.1 + 0.2, minimum: -0.5, maximum: 1e300 };
+        let (found, read) = read(&write(&head(), &content)).unwrap();
+        assert_eq!((found, read), (head(), content));
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage() {
+        let text = b"{\"cwmem_spool\":2,\"anything\":[]}\n{\"else\":1}\n";
+        assert_eq!(read(text), Err(Damage::Newer { found: 2 }));
+        for text in [&b""[..], b"\n", b"{}\n", b"{\"cwmem_spool\":1}\n", b"\xff\xff"] {
+            assert!(matches!(read(text), Err(Damage::Damaged(_))), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(values in proptest::collection::vec(-1e12f64..1e12, 1..150)) {
+            let content = content(values);
+            prop_assert_eq!(read(&write(&head(), &content)), Ok((head(), content)));
+        }
+
+        /// No panic, and never another datum than the one that was written.
+        #[test]
+        fn damage_anywhere_is_found(
+            place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
+        ) {
+            let whole = write(&head(), &content(vec![15.9, 16.0, 99.9]));
+            let mut text = whole.clone();
+            let place = place.index(text.len());
+            if cut { text.truncate(place) } else { text[place] = byte }
+            match read(&text) {
+                Ok(_) => prop_assert_eq!(text, whole),
+                Err(damage) => prop_assert!(!damage.to_string().is_empty()),
+            }
+        }
+    }
+}
