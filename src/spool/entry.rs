@@ -35,8 +35,8 @@ pub struct Entry {
     pub(super) filing: Filing,
     /// Read back to be sent, not kept since it was closed.
     pub(super) loaded: bool,
-    /// Part of the request under way.
-    pub(super) sending: bool,
+    /// How many of its datums, the first ones, are part of the request under way.
+    pub(super) sending: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Entry {
         content: Content,
     ) -> Entry {
         let filing = Filing::Waits;
-        Entry { key, after: 0, due, stale, closed, content, filing, loaded: false, sending: false }
+        Entry { key, after: 0, due, stale, closed, content, filing, loaded: false, sending: 0 }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -85,7 +85,11 @@ impl Entry {
         let safe = matches!(self.filing, Filing::Filed { .. })
             || matches!(disk, Disk::Fails { .. } | Disk::Retries { .. })
             || now >= self.due.max(self.closed.boot).plus(PATIENCE);
-        !self.sending && !self.content.datums.is_empty() && self.due <= now && safe
+        !self.is_sending() && !self.content.datums.is_empty() && self.due <= now && safe
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        self.sending > 0
     }
 
     pub(super) fn is_live(&self, now: Boottime) -> bool {

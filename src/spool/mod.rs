@@ -238,15 +238,15 @@ impl Spool {
     /// All of an entry is delivered.
     pub fn delivered(&mut self, key: Key) {
         self.left(key, Vec::new());
-        if let Some(entry) = self.entry(key) {
-            entry.sending = false;
-        }
     }
 
-    /// So much of an entry that is being sent is left to be sent.
-    pub fn left(&mut self, key: Key, datums: Vec<Datum>) {
+    /// So much of what is being sent of an entry is left to be sent. What was completed meanwhile
+    /// isn't part of that, and stays.
+    pub fn left(&mut self, key: Key, mut datums: Vec<Datum>) {
         let Some(entry) = self.entry(key) else { return };
         let before = entry.bytes();
+        let sent = std::mem::replace(&mut entry.sending, datums.len());
+        datums.extend(entry.content.datums.drain(..).skip(sent));
         entry.content.datums = datums;
         let after = entry.bytes();
         self.bytes = self.bytes + after - before;
@@ -256,16 +256,17 @@ impl Spool {
     /// An entry isn't being sent any more, and what is left of it still waits.
     pub fn put_back(&mut self, key: Key) {
         if let Some(entry) = self.entry(key) {
-            entry.sending = false;
+            entry.sending = 0;
         }
     }
 
     /// Nothing of an entry can be delivered any more: how much that was.
     pub fn give_up(&mut self, key: Key) -> usize {
         let Some(entry) = self.entry(key) else { return 0 };
-        let lost = entry.content.len();
-        entry.content.pending = None;
-        self.delivered(key);
+        let (lost, bytes) = (entry.content.len(), entry.bytes());
+        (entry.content, entry.sending) = (Content::default(), 0);
+        self.bytes -= bytes;
+        self.changed(key);
         lost
     }
 

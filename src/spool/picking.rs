@@ -24,7 +24,7 @@ impl Spool {
             if entry.is_due(now, self.disk) {
                 waiting.live |= entry.is_live(now);
                 waiting.backlog |= !entry.is_live(now);
-            } else if !entry.sending && !entry.content.datums.is_empty() {
+            } else if !entry.is_sending() && !entry.content.datums.is_empty() {
                 let due = entry.due.max(entry.closed.boot.min(now));
                 // What is due waits for the disk, but not for long.
                 let due = if entry.due <= now { due.plus(PATIENCE) } else { entry.due };
@@ -116,7 +116,7 @@ impl Spool {
         let mut picked = Vec::new();
         for entry in &mut self.entries {
             if wanted(entry) {
-                entry.sending = true;
+                entry.sending = entry.content.datums.len();
                 picked.push((entry.key, entry.content.datums.clone()));
             }
         }
