@@ -79,10 +79,13 @@ impl Spool {
         news
     }
 
-    /// When the disk is to be tried again.
+    /// When the disk is to be tried again, where there is something to try it with.
     pub fn retry_at(&self) -> Option<Boottime> {
         match self.disk {
-            Disk::Fails { retry_at, .. } => Some(retry_at),
+            Disk::Fails { retry_at, .. } => {
+                let waits = self.entries.iter().any(|entry| entry.filing == Filing::Waits);
+                waits.then_some(retry_at)
+            }
             _ => None,
         }
     }
