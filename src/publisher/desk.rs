@@ -133,10 +133,12 @@ impl Desk {
     }
 
     /// More is known of this host.
-    pub fn know(&mut self, identity: &Identity) {
+    pub fn know(&mut self, identity: &Identity, now: Boottime) {
         self.identity = identity.clone();
         let settled = *identity.state(&DimensionName::InstanceId) != Name::Unknown;
-        let completed = self.spool.complete(|pending| pending.complete(identity), settled);
+        let (completed, lost) =
+            self.spool.complete(|pending| pending.complete(identity), settled);
+        self.lose(Cause::MemoryFull, lost, now);
         if completed > 0 {
             tracing::info!(
                 periods = completed,
@@ -155,7 +157,7 @@ impl Desk {
         self.delivery.adjust(settings.max_requests_per_second, settings.max_age, now);
         self.spool.limit(limits(&settings));
         self.settings = settings;
-        self.know(identity);
+        self.know(identity, now);
     }
 
     pub fn clock_stepped(&mut self) {

@@ -95,7 +95,7 @@ impl<S: Sink> Publisher<S> {
         let Behind { settings, sink, identity } = behind;
         let known = identity.borrow().clone();
         let mut desk = Desk::new(settings, known.clone(), whose, clock.now());
-        desk.know(&known);
+        desk.know(&known, clock.now().boot);
         if let Some(found) = found {
             desk.disk(found, clock.now());
         }
@@ -157,7 +157,7 @@ impl<S: Sink> Publisher<S> {
             done = answer(&mut self.disk) => self.desk.disk(done, self.clock.now()),
             () = changed(&mut self.identity) => {
                 let identity = self.identity.borrow_and_update().clone();
-                self.desk.know(&identity);
+                self.desk.know(&identity, self.clock.now().boot);
             }
             () = reach(&mut self.alarm, until) => {}
             _ = self.deadline.changed(), if deadline.is_none() => {}

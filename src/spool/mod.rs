@@ -271,11 +271,15 @@ impl Spool {
     }
 
     /// The InstanceId is settled: completes what waits for it, now and when it is read back.
+    ///
+    /// Completed parts take more room than before: says how many were completed, and how many
+    /// datums had to go for that.
+    #[must_use]
     pub fn complete(
         &mut self,
         complete: impl Fn(&Pending) -> Option<Vec<Datum>>,
         completes: bool,
-    ) -> usize {
+    ) -> (usize, usize) {
         self.completes = completes;
         let mut completed = Vec::new();
         for entry in &mut self.entries {
@@ -293,7 +297,7 @@ impl Spool {
         for key in &completed {
             self.changed(*key);
         }
-        completed.len()
+        (completed.len(), self.make_room_in_memory())
     }
 
     /// An entry's content is another: the disk follows, or nothing is left of it.
