@@ -136,8 +136,7 @@ impl Desk {
     pub fn know(&mut self, identity: &Identity, now: Boottime) {
         self.identity = identity.clone();
         let settled = *identity.state(&DimensionName::InstanceId) != Name::Unknown;
-        let (completed, lost) =
-            self.spool.complete(|pending| pending.complete(identity), settled);
+        let (completed, lost) = self.spool.complete(|pending| pending.complete(identity), settled);
         self.lose(Cause::MemoryFull, lost, now);
         if completed > 0 {
             tracing::info!(

@@ -76,15 +76,23 @@ impl Folder {
     pub fn write(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<u32> {
         let head = Head::new(&self.owner, &self.boot_id, key.through, closed);
         let path = self.path(key, content.pending.is_some());
-        whole(&path, &text::write(&head, content), true).or_else(|error| match error.kind() {
+        let written = whole(&path, &text::write(&head, content), true);
+        let written = written.or_else(|error| match error.kind() {
             // Somebody removed the directory: it is made anew, once.
             io::ErrorKind::NotFound => {
                 make_folder(&self.root.join(SPOOL))?;
+                let owner = format!("{}\n", self.owner);
+                whole(&self.root.join(OWNER), owner.as_bytes(), true)?;
                 whole(&path, &text::write(&head, content), true)
             }
             _ => Err(error),
-        })?;
-        Ok(kib(&fs::metadata(&path)?))
+        });
+        let written = written.and_then(|()| Ok(kib(&fs::metadata(&path)?)));
+        if written.is_err() {
+            // What isn't known to be there must not be found by the next start.
+            let _ = fs::remove_file(&path);
+        }
+        written
     }
 
     /// Writes what is left of a part in its file's place. Not flushed: the file of before says more
@@ -105,7 +113,11 @@ impl Folder {
         }
         let place = self.taken_path(key.through);
         match fs::rename(&paths[0], &place) {
-            Err(error) if gone(&error) => fs::rename(&paths[1], &place)?,
+            Err(error) if gone(&error) => match fs::rename(&paths[1], &place) {
+                // Somebody removed it, and the mark with it.
+                Err(error) if gone(&error) => return Ok(()),
+                result => result?,
+            },
             result => result?,
         }
         let before = std::mem::replace(&mut self.taken, key.through);
@@ -115,11 +127,11 @@ impl Folder {
         Ok(())
     }
 
-    /// The part is given up: when it was closed, in which boot, and how many datums it held.
+    /// The part is given up: when it was closed, in which boot, and how many datums it held; at
+    /// least one, whatever is left of it.
     pub fn drop(&mut self, file: Filed) -> io::Result<(Option<(Moment, String)>, usize)> {
-        let path = self.path(file.key, file.pending);
-        let bytes = fs::read(&path).unwrap_or_default();
-        let lost = text::datums(&bytes);
+        let bytes = self.read(file).map(|(_, bytes)| bytes).unwrap_or_default();
+        let lost = text::datums(&bytes).max(1);
         let head = text::read(&bytes).ok().map(|(head, _)| (head.closed(), head.boot_id));
         self.remove(file.key)?;
         Ok((head, lost))
@@ -127,8 +139,11 @@ impl Folder {
 
     /// Reads a part back. What can't be sent is set aside; how many datums that may have been.
     pub fn load(&mut self, file: Filed) -> Result<(Head, Content), (Unsent, usize)> {
-        let path = self.path(file.key, file.pending);
-        let bytes = fs::read(&path).map_err(|error| (error.into(), 0))?;
+        let (path, bytes) = self.read(file).map_err(|error| {
+            // What can't be read now may be read by the next start; what isn't there won't.
+            let gone = error.kind() == io::ErrorKind::NotFound;
+            (error.into(), usize::from(gone))
+        })?;
         let (reason, aside) = match text::read(&bytes) {
             Ok((head, content)) => {
                 if Owner::parse(&self.owner).is_same(&Owner::parse(&head.owner)) {
@@ -139,7 +154,7 @@ impl Folder {
             Err(damage @ Damage::Newer { .. }) => (damage.into(), "newer"),
             Err(damage) => (damage.into(), "damaged"),
         };
-        let lost = text::datums(&bytes);
+        let lost = text::datums(&bytes).max(1);
         // Where it can't be set aside it is passed over all the same, until the next start.
         let _ = self.set_aside(&path, aside);
         Err((reason, lost))
@@ -158,6 +173,18 @@ impl Folder {
         file.write_all(
             format!("{{\"When\":\"{when}\",\"Reason\":{reason},\"Datum\":{datum}}}\n").as_bytes(),
         )
+    }
+
+    /// Under the other name where what is left of it couldn't be noted.
+    fn read(&self, file: Filed) -> io::Result<(PathBuf, Vec<u8>)> {
+        let path = self.path(file.key, file.pending);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = self.path(file.key, !file.pending);
+                fs::read(&path).map(|bytes| (path, bytes))
+            }
+            bytes => bytes.map(|bytes| (path, bytes)),
+        }
     }
 
     pub fn root(&self) -> &Path {

@@ -139,17 +139,22 @@ impl Spool {
 
     /// The disk is there, with what earlier runs left on it.
     pub fn found(&mut self, mut files: Vec<Filed>, taken_through: u64) {
-        files.sort_by_key(|file| file.key);
-        self.kib += files.iter().map(|file| u64::from(file.kib)).sum::<u64>();
         self.newest = self.newest.max(taken_through);
-        let own: Vec<Filed> = self.filed.drain(..).collect();
-        files.extend(own);
+        files.retain(|file| self.entries.iter().all(|entry| entry.key != file.key));
+        let before = self.filed.iter().map(|file| u64::from(file.kib)).sum::<u64>();
+        files.extend(self.filed.drain(..));
         files.sort_by_key(|file| file.key);
         files.dedup_by_key(|file| file.key);
+        self.kib = self.kib + files.iter().map(|file| u64::from(file.kib)).sum::<u64>() - before;
         self.filed = files.into();
         if matches!(self.disk, Disk::Absent { .. }) {
             self.disk = Disk::Works;
         }
+    }
+
+    /// Only on the disk.
+    pub fn is_filed(&self, key: Key) -> bool {
+        self.filed.binary_search_by_key(&key, |file| file.key).is_ok()
     }
 
     pub fn limit(&mut self, limits: Limits) {
@@ -197,9 +202,7 @@ impl Spool {
     #[must_use]
     pub fn keep(&mut self, mut entry: Entry) -> usize {
         entry.after = self.newest;
-        while self.entries.iter().any(|other| other.key == entry.key)
-            || self.filed.binary_search_by_key(&entry.key, |file| file.key).is_ok()
-        {
+        while self.entries.iter().any(|other| other.key == entry.key) || self.is_filed(entry.key) {
             entry.key.extra += 1;
         }
         self.newest = self.newest.max(entry.key.through);
@@ -223,7 +226,8 @@ impl Spool {
                 continue;
             };
             let filing = Filing::Filed { kib: file.kib };
-            let completed = file.pending && content.pending.is_none();
+            // Of what a file holds nothing may be left: then it goes.
+            let completed = content.is_empty() || (file.pending && content.pending.is_none());
             self.insert(Entry {
                 filing,
                 loaded: true,

@@ -14,7 +14,8 @@ impl Spool {
             self.kib -= u64::from(file.kib);
             self.jobs.push(Job::Drop { file, cause: Cause::TooOld });
         }
-        let old = self.entries.iter().filter(|entry| !entry.is_sending() && condemned(entry.key.period));
+        let old =
+            self.entries.iter().filter(|entry| !entry.is_sending() && condemned(entry.key.period));
         let old: Vec<_> = old.map(|entry| (entry.key, entry.closed)).collect();
         old.into_iter().map(|(key, closed)| (key, closed, self.give_up(key))).collect()
     }
@@ -57,7 +58,8 @@ impl Spool {
 
     /// Gives up the oldest file; `false` where there is none that may go.
     pub(super) fn drop_oldest(&mut self) -> bool {
-        let entry = self.entries.iter().position(|entry| !entry.is_sending() && entry.filed().is_some());
+        let entry =
+            self.entries.iter().position(|entry| !entry.is_sending() && entry.filed().is_some());
         let oldest = entry.map(|place| (self.entries[place].key, place));
         let file = match (self.filed.front(), oldest) {
             (Some(file), Some((key, _))) if file.key < key => self.filed.pop_front(),

@@ -3,11 +3,11 @@
 use crate::clock::{Boottime, Moment};
 use crate::health::Cause;
 use crate::publisher::desk::Desk;
+use crate::spool::News;
 use crate::spool::disk::{Done, Loaded, Order};
 use crate::spool::folder::OpenError;
 use crate::spool::inventory::Found;
 use crate::spool::text::{Content, Head};
-use crate::spool::{Filed, News};
 
 impl Desk {
     /// Hears what became of an order.
@@ -71,11 +71,11 @@ impl Desk {
 
     fn loaded(&mut self, files: Vec<Loaded>, now: Moment) {
         let mut contents = Vec::new();
-        for Loaded { file, content } in files {
+        // What was given up meanwhile is counted by that.
+        let asked = files.into_iter().filter(|loaded| self.spool.is_filed(loaded.file.key));
+        for Loaded { file, content } in asked.collect::<Vec<_>>() {
             let content = match content {
-                Ok((head, content)) => {
-                    Some((head.closed(), self.completed(file, &head, content, now)))
-                }
+                Ok((head, content)) => Some((head.closed(), self.completed(&head, content, now))),
                 Err(lost) => {
                     tracing::warn!(
                         lost.reason,
@@ -94,14 +94,8 @@ impl Desk {
     }
 
     /// What waited for the InstanceId is completed by the boot that wrote it only.
-    fn completed(
-        &mut self,
-        file: Filed,
-        head: &Head,
-        mut content: Content,
-        now: Moment,
-    ) -> Content {
-        if let Some(pending) = content.pending.take_if(|_| file.pending) {
+    fn completed(&mut self, head: &Head, mut content: Content, now: Moment) -> Content {
+        if let Some(pending) = content.pending.take() {
             if head.boot_id != self.whose.boot_id {
                 self.lose(Cause::Foreign, pending.len(), now.boot);
             } else if let Some(datums) = pending.complete(&self.identity) {
