@@ -149,6 +149,8 @@ impl Desk {
         {
             self.whose.owner.instance_id = Some(id.to_owned());
             self.decide();
+        } else if settled && self.undecided.is_some() {
+            self.decide();
         }
     }
 

@@ -69,7 +69,7 @@ impl Folder {
         if fs::read_to_string(&path).is_ok_and(|text| text.trim() == self.owner) {
             return Ok(());
         }
-        whole(&path, format!("{}\n", self.owner).as_bytes(), false)
+        whole(&path, format!("{}\n", self.owner).as_bytes(), true)
     }
 
     /// Writes a part; says how many KiB of the disk it takes.
@@ -191,7 +191,7 @@ impl Folder {
         &self.root
     }
 
-    fn path(&self, key: Key, pending: bool) -> PathBuf {
+    pub(super) fn path(&self, key: Key, pending: bool) -> PathBuf {
         let mark = if pending { PENDING } else { "" };
         self.root.join(SPOOL).join(format!("{key}{mark}{ENDING}"))
     }

@@ -23,18 +23,26 @@ pub struct Found {
 
 impl Folder {
     /// What was found before this host knew its instance is its own, or another host's.
-    pub fn decide(&mut self, foreign: bool) -> io::Result<Found> {
+    pub fn decide(&mut self, owner: &Owner, foreign: bool) -> io::Result<Found> {
         let undecided = self.root.join(UNDECIDED);
-        if foreign {
+        if foreign && !vouched(&undecided, owner) {
             return Ok(Found { foreign: self.disown(UNDECIDED)?, ..Found::default() });
         }
         let mut found = Found::default();
         for entry in fs::read_dir(&undecided)? {
             let entry = entry?;
             let place = self.root.join(SPOOL).join(entry.file_name());
-            if let Some(Name::Part(key, pending)) = Name::parse(&place) {
-                fs::rename(entry.path(), &place)?;
-                found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            match Name::parse(&place) {
+                Some(Name::Part(key, pending)) => {
+                    fs::rename(entry.path(), &place)?;
+                    found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+                }
+                Some(Name::Taken(through)) if through > self.taken => {
+                    fs::rename(entry.path(), &place)?;
+                    let before = std::mem::replace(&mut self.taken, through);
+                    absent(fs::remove_file(self.taken_path(before)))?;
+                }
+                _ => {}
             }
         }
         fs::remove_dir_all(undecided)?;
@@ -42,18 +50,7 @@ impl Folder {
     }
 
     pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
-        let stored = fs::read_to_string(self.root.join(OWNER)).map(|text| Owner::parse(&text));
-        let mut found = Found::default();
-        if let Ok(stored) = &stored {
-            let spool = self.root.join(SPOOL);
-            if owner.undecided(stored) {
-                found.undecided = Some(stored.clone());
-                move_all(&spool, &self.root.join(UNDECIDED))?;
-            } else if !owner.is_same(stored) {
-                found.foreign = self.disown(SPOOL)?;
-                make_folder(&spool)?;
-            }
-        }
+        let mut found = self.sort_out(owner)?;
         if found.undecided.is_none() {
             self.own(owner)?;
         }
@@ -65,10 +62,12 @@ impl Folder {
                     found.files.push(Filed { key, kib: kib(&entry.metadata()?), pending });
                 }
                 Some(Name::Taken(through)) => taken.push(through),
-                Some(Name::Partial) => absent(fs::remove_file(entry.path()))?,
+                // One that can't be removed is in nobody's way.
+                Some(Name::Partial) => drop(fs::remove_file(entry.path())),
                 None => {}
             }
         }
+        self.drop_completed(&mut found.files)?;
         self.taken = taken.iter().copied().max().unwrap_or(0);
         let undecided = fs::read_dir(self.root.join(UNDECIDED)).into_iter().flatten();
         let undecided = undecided.filter_map(|entry| match Name::parse(&entry.ok()?.path())? {
@@ -85,6 +84,45 @@ impl Folder {
         Ok(found)
     }
 
+    /// Of a part that was completed, a crash may have left the file of before: the other is newer.
+    fn drop_completed(&self, files: &mut Vec<Filed>) -> io::Result<()> {
+        files.sort_by_key(|file| (file.key, file.pending));
+        let doubled: Vec<_> = files.windows(2).filter(|two| two[0].key == two[1].key).collect();
+        doubled.iter().try_for_each(|two| absent(fs::remove_file(self.path(two[1].key, true))))?;
+        files.dedup_by_key(|file| file.key);
+        Ok(())
+    }
+
+    /// Whose the files are: what isn't this host's, or may not be, is moved out of the way.
+    fn sort_out(&self, owner: &Owner) -> io::Result<Found> {
+        let (spool, parked) = (self.root.join(SPOOL), self.root.join(UNDECIDED));
+        let stored = fs::read_to_string(self.root.join(OWNER)).map(|text| Owner::parse(&text));
+        // Without the folder's owner (a power cut may leave the file empty), the files tell theirs.
+        let stored = stored.ok().filter(|stored| *stored != Owner::default());
+        let stored = stored.or_else(|| owners(&spool).max_by_key(|it| it.instance_id.is_some()));
+        let mut found = Found::default();
+        match stored {
+            Some(stored) if owner.undecided(&stored) => {
+                found.undecided = Some(stored);
+                move_all(&spool, &parked)?;
+            }
+            Some(stored) if !owner.is_same(&stored) && !vouched(&spool, owner) => {
+                found.foreign = self.disown(SPOOL)?;
+                make_folder(&spool)?;
+                if parked.exists() {
+                    found.foreign += self.disown(UNDECIDED)?;
+                }
+            }
+            // Left by a run that ended before it knew.
+            _ if parked.exists() => {
+                move_all(&parked, &spool)?;
+                fs::remove_dir_all(&parked)?;
+            }
+            _ => {}
+        }
+        Ok(found)
+    }
+
     /// Sets all files of a folder aside, as another host's; says how many datums they hold.
     fn disown(&self, folder: &str) -> io::Result<usize> {
         let folder = self.root.join(folder);
@@ -92,7 +130,7 @@ impl Folder {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if let Some(Name::Part(..)) = Name::parse(&path) {
-                datums += fs::read(&path).map_or(0, |bytes| text::datums(&bytes));
+                datums += fs::read(&path).map_or(1, |bytes| text::datums(&bytes).max(1));
             }
         }
         let quarantine = self.root.join(QUARANTINE);
@@ -134,6 +172,22 @@ impl Name {
         };
         Some(Name::Part(Key::parse(name)?, pending))
     }
+}
+
+/// Whether a whole file says that it is this very host's, whatever the folder's owner is said to be:
+/// then that is damaged. Only a name as complete as this host's own counts.
+fn vouched(folder: &Path, owner: &Owner) -> bool {
+    owners(folder).any(|theirs| theirs.instance_id == owner.instance_id && owner.is_same(&theirs))
+}
+
+/// Who wrote the files of a folder, as far as they are whole.
+fn owners(folder: &Path) -> impl Iterator<Item = Owner> {
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let parts = paths.filter(|path| matches!(Name::parse(path), Some(Name::Part(..))));
+    parts.filter_map(|path| {
+        let (head, _) = text::read(&fs::read(path).ok()?).ok()?;
+        Some(Owner::parse(&head.owner))
+    })
 }
 
 /// Moves the files of a folder into another, which may have some already.

@@ -1,7 +1,9 @@
 //! What the disk says, and whose the files on it are.
 
 use crate::clock::{Boottime, Moment};
+use crate::dimension::DimensionName;
 use crate::health::Cause;
+use crate::identity::Name;
 use crate::publisher::desk::Desk;
 use crate::spool::News;
 use crate::spool::disk::{Done, Loaded, Order};
@@ -44,7 +46,7 @@ impl Desk {
         }
     }
 
-    /// Once this host knows its instance, it can be told whether the files that were found are its
+    /// Once this host knows its instance, or that it has none, it can be told whether the files that were found are its
     /// own.
     pub(super) fn decide(&mut self) {
         let owner = self.whose.owner.clone();
@@ -63,7 +65,7 @@ impl Desk {
         self.spool.found(found.files, found.taken_through);
         if found.undecided.is_some() {
             self.undecided = found.undecided;
-            if self.whose.owner.instance_id.is_some() {
+            if *self.identity.state(&DimensionName::InstanceId) != Name::Unknown {
                 self.decide();
             }
         }
