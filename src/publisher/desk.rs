@@ -256,12 +256,13 @@ impl Desk {
     /// fails; then what the disk still has to take is waited for.
     fn last_words(&mut self, failed: bool, now: Moment) -> Act {
         if !failed {
-            let ready = |_| true;
+            // What the service would refuse for its time isn't offered again and again.
+            let ready = self.may_go(now.wall);
             let fits = self.spool.datums_in_memory() <= MAX_DATUMS;
             let picked = if fits {
-                self.spool.pick_due(now.boot)
+                self.spool.pick_due(now.boot, &ready)
             } else {
-                self.spool.pick_newest(now.boot, ready)
+                self.spool.pick_newest(now.boot, &ready)
             };
             if let Picked::Ready(entries) = picked
                 && let Some(batch) = self.begin(entries)

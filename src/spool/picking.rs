@@ -41,9 +41,9 @@ impl Spool {
     }
 
     /// Everything that is due and in memory.
-    pub fn pick_due(&mut self, now: Boottime) -> Picked {
+    pub fn pick_due(&mut self, now: Boottime, ready: impl Fn(Timestamp) -> bool) -> Picked {
         let disk = self.disk;
-        self.pick(|entry| entry.is_due(now, disk))
+        self.pick(|entry| entry.is_due(now, disk) && ready(entry.key.period))
     }
 
     /// The newest that is due: all parts of one period.
