@@ -179,9 +179,10 @@ impl Spool {
         self.entries.iter().map(|entry| entry.content.datums.len()).sum()
     }
 
-    /// When a part that is in memory was closed.
+    /// When a part of this run was closed: of one that was read back, the clock may be another boot's.
     pub fn closed(&self, key: Key) -> Option<Moment> {
-        self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.closed)
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.filter(|entry| !entry.loaded).map(|entry| entry.closed)
     }
 
     /// What the backlog takes, on the disk and in memory: what is live isn't counted.

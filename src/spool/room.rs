@@ -7,7 +7,10 @@ use crate::spool::{Entry, Job, Key, Spool};
 impl Spool {
     /// Gives up what `condemned` says can no longer be delivered: entries at once, with how much
     /// that was; of files the disk will tell.
-    pub fn condemn(&mut self, condemned: impl Fn(Timestamp) -> bool) -> Vec<(Key, Moment, usize)> {
+    pub fn condemn(
+        &mut self,
+        condemned: impl Fn(Timestamp) -> bool,
+    ) -> Vec<(Key, Option<Moment>, usize)> {
         while let Some(file) = self.filed.front().copied().filter(|file| condemned(file.key.period))
         {
             self.filed.pop_front();
@@ -16,8 +19,8 @@ impl Spool {
         }
         let old =
             self.entries.iter().filter(|entry| !entry.is_sending() && condemned(entry.key.period));
-        let old: Vec<_> = old.map(|entry| (entry.key, entry.closed)).collect();
-        old.into_iter().map(|(key, closed)| (key, closed, self.give_up(key))).collect()
+        let old: Vec<_> = old.map(|entry| entry.key).collect();
+        old.into_iter().map(|key| (key, self.closed(key), self.give_up(key))).collect()
     }
 
     /// Lets go of what is safe on the disk and needn't be in memory: all that is due where `all`,
