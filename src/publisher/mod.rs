@@ -152,8 +152,12 @@ impl<S: Sink> Publisher<S> {
     async fn wait(&mut self, parts: &mut Messages<S>, until: Option<Boottime>) {
         let deadline = *self.deadline.borrow();
         let until = until.into_iter().chain(deadline).min();
+        let open = !(parts.is_closed() && parts.is_empty());
         tokio::select! {
-            Some(message) = parts.recv() => self.take(message),
+            // That there is no more to come is what `run` has to know at once.
+            message = parts.recv(), if open => if let Some(message) = message {
+                self.take(message);
+            },
             done = answer(&mut self.disk) => self.desk.disk(done, self.clock.now()),
             () = changed(&mut self.identity) => {
                 let identity = self.identity.borrow_and_update().clone();
@@ -247,6 +251,8 @@ impl<S: Sink> Publisher<S> {
 
     /// The disk does what it was asked for, within the deadline.
     async fn finish(mut self) -> Summary {
+        // What the last answer settled is the disk's to know.
+        hand_over(&mut self.desk, &self.disk, &self.told);
         self.copy_recorder();
         if let Some(disk) = &self.disk {
             let (tell, told) = oneshot::channel::<()>();
