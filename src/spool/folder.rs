@@ -286,3 +286,6 @@ pub(super) const ENDING: &str = ".jsonl";
 pub(super) const PARTIAL: &str = ".partial";
 const REJECTED_BYTES: u64 = 1024 * 1024;
 const SET_ASIDE_FILES: usize = 100;
+
+#[cfg(test)]
+mod tests;
