@@ -298,3 +298,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Room for undelivered datums where the disk takes nothing: several days of the default metrics,
 /// a host's worth of memory not.
 const MEMORY_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -183,14 +183,8 @@ impl Worker {
                 self.say(Done::Dropped { cause, closed, datums });
             }
             Job::Load { files } => {
-                let loaded = files.into_iter().map(|file| {
-                    let content = self.load(file);
-                    let pending = content.as_ref().map(|(_, content)| content.pending.is_some());
-                    Loaded {
-                        file: Filed { pending: pending.unwrap_or(file.pending), ..file },
-                        content,
-                    }
-                });
+                let loaded =
+                    files.into_iter().map(|file| Loaded { file, content: self.load(file) });
                 let loaded = loaded.collect();
                 self.say(Done::Loaded(loaded));
             }

@@ -58,7 +58,7 @@ pub struct Filed {
     pub key: Key,
     /// Allocated on the disk.
     pub kib: u32,
-    /// Some of it waits for the host's InstanceId.
+    /// Nothing of it can be sent before the host's InstanceId is known.
     pub pending: bool,
 }
 
@@ -99,7 +99,7 @@ impl Entry {
     pub(super) fn filed(&self) -> Option<Filed> {
         match self.filing {
             Filing::Filed { kib } => {
-                Some(Filed { key: self.key, kib, pending: self.content.pending.is_some() })
+                Some(Filed { key: self.key, kib, pending: self.content.waits() })
             }
             _ => None,
         }

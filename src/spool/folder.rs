@@ -75,7 +75,7 @@ impl Folder {
     /// Writes a part; says how many KiB of the disk it takes.
     pub fn write(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<u32> {
         let head = Head::new(&self.owner, &self.boot_id, key.through, closed);
-        let path = self.path(key, content.pending.is_some());
+        let path = self.path(key, content.waits());
         let written = whole(&path, &text::write(&head, content), true);
         let written = written.or_else(|error| match error.kind() {
             // Somebody removed the directory: it is made anew, once.
@@ -99,9 +99,9 @@ impl Folder {
     /// than is left to be sent, never less.
     pub fn replace(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<()> {
         let head = Head::new(&self.owner, &self.boot_id, key.through, closed);
-        let path = self.path(key, content.pending.is_some());
+        let path = self.path(key, content.waits());
         whole(&path, &text::write(&head, content), false)?;
-        absent(fs::remove_file(self.path(key, content.pending.is_none())))
+        absent(fs::remove_file(self.path(key, !content.waits())))
     }
 
     /// The part is delivered.

@@ -84,12 +84,18 @@ impl Folder {
         Ok(found)
     }
 
-    /// Of a part that was completed, a crash may have left the file of before: the other is newer.
+    /// A crash may have left a part under both names. What waits was first sent beside other data,
+    /// then waited alone, then was completed: the older file is the one that is of no use.
     fn drop_completed(&self, files: &mut Vec<Filed>) -> io::Result<()> {
         files.sort_by_key(|file| (file.key, file.pending));
         let doubled: Vec<_> = files.windows(2).filter(|two| two[0].key == two[1].key).collect();
-        doubled.iter().try_for_each(|two| absent(fs::remove_file(self.path(two[1].key, true))))?;
-        files.dedup_by_key(|file| file.key);
+        let doubled: Vec<_> = doubled.into_iter().map(|two| two[0].key).collect();
+        for key in doubled {
+            let bytes = fs::read(self.path(key, false))?;
+            let completed = text::read(&bytes).is_ok_and(|(_, content)| content.pending.is_none());
+            absent(fs::remove_file(self.path(key, completed)))?;
+            files.retain(|file| file.key != key || file.pending != completed);
+        }
         Ok(())
     }
 

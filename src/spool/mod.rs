@@ -214,7 +214,8 @@ impl Spool {
         self.make_room_in_memory()
     }
 
-    /// What was asked for came from the disk; `None` where it could not be read.
+    /// What was asked for came from the disk; `None` where it could not be read. A file is pending
+    /// here where anything in it was.
     pub fn loaded(&mut self, contents: Vec<(Filed, Option<(Moment, Content)>)>, now: Boottime) {
         self.loading = false;
         for (file, content) in contents {

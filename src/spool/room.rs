@@ -28,7 +28,8 @@ impl Spool {
     pub fn evict(&mut self, now: Boottime, all: bool) {
         let mut place = 0;
         while let Some(entry) = self.entries.get(place) {
-            let over = entry.due <= now && (all || (!entry.is_live(now) && !entry.loaded));
+            let idle = !entry.loaded || entry.content.waits();
+            let over = entry.due <= now && (all || (!entry.is_live(now) && idle));
             if over && !entry.is_sending() && entry.filed().is_some() {
                 self.leave_to_disk(place);
             } else {

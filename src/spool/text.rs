@@ -80,6 +80,11 @@ impl Content {
         self.datums.is_empty() && self.pending.is_none()
     }
 
+    /// Whether nothing of it can be sent before the InstanceId is known.
+    pub fn waits(&self) -> bool {
+        self.datums.is_empty() && self.pending.is_some()
+    }
+
     /// How many datums are lost with it.
     pub fn len(&self) -> usize {
         self.datums.len() + self.pending.as_ref().map_or(0, Pending::len)

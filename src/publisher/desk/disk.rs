@@ -75,9 +75,12 @@ impl Desk {
         let mut contents = Vec::new();
         // What was given up meanwhile is counted by that.
         let asked = files.into_iter().filter(|loaded| self.spool.is_filed(loaded.file.key));
-        for Loaded { file, content } in asked.collect::<Vec<_>>() {
+        for Loaded { mut file, content } in asked.collect::<Vec<_>>() {
             let content = match content {
-                Ok((head, content)) => Some((head.closed(), self.completed(&head, content, now))),
+                Ok((head, content)) => {
+                    file.pending = content.pending.is_some();
+                    Some((head.closed(), self.completed(&head, content, now)))
+                }
                 Err(lost) => {
                     tracing::warn!(
                         lost.reason,

@@ -36,12 +36,17 @@ fn content(names: std::ops::Range<usize>) -> Content {
     Content { datums: names.map(datum).collect(), pending: None }
 }
 
-fn pending(names: std::ops::Range<usize>) -> Content {
+/// Some of it can be sent at once, some waits for the InstanceId.
+fn both(names: std::ops::Range<usize>) -> Content {
     let figures: Vec<_> = names.map(figure).collect();
     let sets = [set("Host"), set("InstanceId")];
     let identity = Given::default().on(&xen());
     let dressed = dress(&figures, &identity, &sets, "EC2/Memory".into(), Resolution::Standard);
     Content { datums: dressed.datums, pending: dressed.pending }
+}
+
+fn pending(names: std::ops::Range<usize>) -> Content {
+    Content { datums: Vec::new(), ..both(names) }
 }
 
 const CLOSED: Moment = Moment { wall: Timestamp(1_795_443_660_000), boot: Boottime(77) };
@@ -135,8 +140,6 @@ fn what_a_crash_left_half_done_is_put_right() {
     folder.write(key(-9, 10), CLOSED, &pending(0..2)).unwrap();
     folder.write(extra, CLOSED, &content(0..2)).unwrap();
     let spool = temporary.path().join(SPOOL);
-    // Completed, but the file of before is still there.
-    fs::copy(folder.path(extra, false), folder.path(extra, true)).unwrap();
     fs::write(spool.join("0000000420-000000000040.jsonl.partial"), "{\"cwmem").unwrap();
     fs::write(spool.join("README"), "a stranger's").unwrap();
     drop(folder);
@@ -153,22 +156,47 @@ fn what_a_crash_left_half_done_is_put_right() {
 }
 
 #[test]
-fn what_was_pending_loses_its_mark_when_it_is_completed() {
+fn a_name_says_whether_anything_can_be_sent_at_once() {
     let temporary = tempfile::tempdir().unwrap();
     let (mut folder, _) = open(&temporary);
-    folder.write(key(7, 10), CLOSED, &pending(0..2)).unwrap();
-    assert_eq!(names(temporary.path(), SPOOL), ["0000000420-000000000010.pending.jsonl"]);
+    let (plain, marked) =
+        ("0000000420-000000000010.jsonl", "0000000420-000000000010.pending.jsonl");
+    folder.write(key(7, 10), CLOSED, &both(0..2)).unwrap();
+    assert_eq!(names(temporary.path(), SPOOL), [plain]);
+    folder.replace(key(7, 10), CLOSED, &pending(0..2)).unwrap();
+    assert_eq!(names(temporary.path(), SPOOL), [marked]);
     assert_eq!(folder.load(filed(key(7, 10), true)).unwrap().1, pending(0..2));
     folder.replace(key(7, 10), CLOSED, &content(0..4)).unwrap();
-    assert_eq!(names(temporary.path(), SPOOL), ["0000000420-000000000010.jsonl"]);
+    assert_eq!(names(temporary.path(), SPOOL), [plain]);
     folder.write(key(8, 20), CLOSED, &pending(0..2)).unwrap();
     // What is left of it could not be noted: the index thinks that it is completed.
     assert_eq!(folder.load(filed(key(8, 20), false)).unwrap().1, pending(0..2));
     folder.remove(key(8, 20)).unwrap();
-    assert_eq!(names(temporary.path(), SPOOL).len(), 2);
+    assert_eq!(names(temporary.path(), SPOOL), [plain, "taken.20"]);
     folder.write(key(9, 30), CLOSED, &pending(0..2)).unwrap();
     let (told, lost) = folder.drop(filed(key(9, 30), false)).unwrap();
-    assert_eq!((told, lost), (Some((CLOSED, "boot-1".to_owned())), 4));
+    assert_eq!((told, lost), (Some((CLOSED, "boot-1".to_owned())), 2));
+}
+
+/// A crash between the new file and the old one's end.
+#[test]
+fn of_a_part_under_both_names_the_newer_is_kept() {
+    for (plain, newer) in [(both(0..2), true), (content(0..4), false)] {
+        let temporary = tempfile::tempdir().unwrap();
+        let (mut folder, _) = open(&temporary);
+        folder.write(key(7, 10), CLOSED, &plain).unwrap();
+        let path = folder.path(key(7, 10), false);
+        let bytes = fs::read(&path).unwrap();
+        folder.replace(key(7, 10), CLOSED, &pending(0..2)).unwrap();
+        fs::write(&path, bytes).unwrap();
+        drop(folder);
+        let (mut folder, found) = open(&temporary);
+        assert_eq!(found.files.len(), 1);
+        assert_eq!(found.files[0].pending, newer);
+        let expected = if newer { pending(0..2) } else { plain };
+        assert_eq!(folder.load(found.files[0]).unwrap().1, expected);
+        assert_eq!(names(temporary.path(), SPOOL).len(), 1);
+    }
 }
 
 #[test]
@@ -221,7 +249,7 @@ fn another_hosts_folder_is_set_aside_whole_and_counted() {
     for round in 0..6 {
         let (mut folder, _) = open_as(&temporary, "i-2 machine-id:a");
         folder.write(key(7, 10), CLOSED, &content(0..3)).unwrap();
-        folder.write(key(8, 20), CLOSED, &pending(0..2)).unwrap();
+        folder.write(key(8, 20), CLOSED, &both(0..2)).unwrap();
         drop(folder);
         let (folder, found) = open(&temporary);
         assert_eq!((found.foreign, found.files.len(), found.taken_through), (7, 0, 0));
@@ -491,7 +519,7 @@ fn the_thread_does_one_job_after_the_other() {
     let [Loaded { file, content: Ok(_) }, Loaded { content: Err(lost), .. }] = &loaded[..] else {
         panic!("{loaded:?}")
     };
-    assert!(!file.pending, "as it really is");
+    assert_eq!(file.key, key(7, 10), "under whichever name");
     assert_eq!((lost.cause, lost.datums), (Some(Cause::Damaged), 1));
     let file = filed(key(7, 10), false);
     disk.order(Order::Spool(Job::Drop { file, cause: Cause::SpoolFull }));
