@@ -283,3 +283,6 @@ fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told) {
     let taken = desk.taken_through();
     told.taken.send_if_modified(|told| std::mem::replace(told, taken) != taken);
 }
+
+#[cfg(test)]
+mod tests;
