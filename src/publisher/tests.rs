@@ -8,6 +8,7 @@ use crate::owner::Owner;
 use crate::sampler::Part;
 use crate::sink::{Outcome, RetryCause};
 use crate::spool::disk::Place;
+use crate::spool::folder::OpenError;
 use crate::units::Unit;
 use crate::window::Figure;
 use std::cell::RefCell;
@@ -79,10 +80,9 @@ fn run(root: Option<&Path>, works: bool, names: std::ops::Range<u64>) -> Run {
             owner: Owner::parse("machine-id:a"),
             boot_id: "boot-0".to_owned(),
         };
-        let mut disk = root.map(|root| Disk::start(place(root)).unwrap());
-        let found = match &mut disk {
-            Some(disk) => disk.done.recv().await,
-            None => None,
+        let (disk, found) = match root {
+            Some(root) => start(place(root), &clock).await,
+            None => (None, None),
         };
         let identity = watch::channel(Given::default().on(&laptop())).1;
         let behind = Behind { settings: settings(), sink: service, identity };
@@ -114,6 +114,19 @@ fn run(root: Option<&Path>, works: bool, names: std::ops::Range<u64>) -> Run {
     });
     let stored = stored.borrow().clone();
     Run { summary, stored, taken, took: began.elapsed() }
+}
+
+/// The thread of the run before may still hold the lock for a moment.
+async fn start(place: Place, clock: &Clock) -> (Option<Disk>, Option<Done>) {
+    loop {
+        let mut disk = Disk::start(place.clone()).unwrap();
+        match disk.done.recv().await {
+            Some(Done::Opened(Err(OpenError::Locked { .. }))) => {
+                clock.sleep(Duration::from_millis(20)).await;
+            }
+            found => return (Some(disk), found),
+        }
+    }
 }
 
 /// That nothing more is to come is known at once, not when the grace time is over.

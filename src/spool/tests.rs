@@ -3,9 +3,10 @@
 use super::*;
 use crate::batch::{MAX_DATUMS, datum_bytes};
 use crate::clock::Timestamp;
-use crate::datum::Resolution;
+use crate::datum::{Datum, Resolution};
 use crate::delivery::Waiting;
 use crate::distribution::Statistics;
+use crate::health::Cause;
 use crate::identity::dress::{Pending, dress};
 use crate::identity::fixture::{Given, document, set, xen};
 use crate::units::Unit;
@@ -505,21 +506,14 @@ impl Play {
             }
             Act::Live if self.sent.is_empty() => {
                 let Picked::Ready(live) = self.spool.pick_live(now, all) else { unreachable!() };
-                assert_eq!(!live.is_empty(), waiting.live);
+                assert!(!live.is_empty() || !waiting.live);
                 for (key, _) in &live {
                     let entry = self.spool.entry(*key).unwrap();
                     assert!(entry.due <= now && now < entry.stale);
                 }
                 self.send(live);
             }
-            Act::Newest if self.sent.is_empty() => {
-                if let Picked::Ready(newest) = self.spool.pick_newest(now, all) {
-                    assert!(newest.is_empty() || waiting.live || waiting.backlog);
-                    let period = newest.first().map(|(key, _)| key.period);
-                    assert!(newest.iter().all(|(key, _)| Some(key.period) == period));
-                    self.send(newest);
-                }
-            }
+            Act::Newest if self.sent.is_empty() => self.newest(now),
             Act::Oldest if self.sent.is_empty() => {
                 if let Picked::Ready(oldest) = self.spool.pick_oldest(now, all) {
                     assert!(!oldest.is_empty() || !(waiting.live || waiting.backlog));
@@ -529,12 +523,7 @@ impl Play {
             }
             Act::Live | Act::Newest | Act::Oldest => {}
             Act::Condemned(before) => {
-                let condemned = self.spool.condemn(|period| period.0 < before * 60_000);
-                self.dropped += condemned.iter().map(|(_, _, datums)| datums).sum::<usize>();
-                let old = |key: Key| key.period.0 < before * 60_000;
-                let left = self.spool.in_memory().map(|(key, ..)| key);
-                let left = left.filter(|key| self.sent.iter().all(|(sent, _)| sent != key));
-                assert!(left.chain(self.spool.on_disk().map(|file| file.key)).all(|key| !old(key)));
+                self.condemn(before * 60_000);
             }
             Act::Settle(taken) => {
                 for (key, datums) in std::mem::take(&mut self.sent) {
@@ -558,6 +547,26 @@ impl Play {
         self.spool.work(at(self.now));
         self.jobs.extend(self.spool.jobs());
         self.spool.check();
+    }
+
+    fn newest(&mut self, now: Boottime) {
+        let disk = self.spool.disk;
+        let due = self.spool.entries.iter().any(|entry| entry.is_due(now, disk));
+        if let Picked::Ready(newest) = self.spool.pick_newest(now, all) {
+            assert_eq!(!newest.is_empty(), due);
+            let period = newest.first().map(|(key, _)| key.period);
+            assert!(newest.iter().all(|(key, _)| Some(key.period) == period));
+            self.send(newest);
+        }
+    }
+
+    fn condemn(&mut self, before: i64) {
+        let condemned = self.spool.condemn(|period| period.0 < before);
+        self.dropped += condemned.iter().map(|(_, _, datums)| datums).sum::<usize>();
+        let left = self.spool.in_memory().map(|(key, ..)| key);
+        let left = left.filter(|key| self.sent.iter().all(|(sent, _)| sent != key));
+        let mut left = left.chain(self.spool.on_disk().map(|file| file.key));
+        assert!(left.all(|key| key.period.0 >= before));
     }
 
     fn send(&mut self, picked: Vec<(Key, Vec<Datum>)>) {
