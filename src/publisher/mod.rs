@@ -6,6 +6,7 @@ mod waits;
 
 pub use desk::{Backlog, Whose};
 
+use crate::allocator;
 use crate::batch::Batch;
 use crate::clock::{Alarm, Boottime, Clock};
 use crate::datum::Resolution;
@@ -66,6 +67,8 @@ pub struct Publisher<S> {
     random: fastrand::Rng,
     /// What came while a request was under way and has to wait for its end.
     later: VecDeque<Message<Behind<S>>>,
+    /// When the allocator was last asked to give memory back.
+    trimmed: Option<Boottime>,
 }
 
 /// What was there when the publisher ended.
@@ -110,6 +113,7 @@ impl<S: Sink> Publisher<S> {
             deadline,
             random,
             later: VecDeque::new(),
+            trimmed: None,
         }
     }
 
@@ -170,7 +174,12 @@ impl<S: Sink> Publisher<S> {
         match answered {
             Some(answered) => {
                 let random = self.random.f64();
-                self.desk.answered(&answered, self.clock.now(), random);
+                let now = self.clock.now();
+                self.desk.answered(&answered, now, random);
+                if self.trimmed.is_none_or(|trimmed| now.boot.since(trimmed) >= BETWEEN_TRIMS) {
+                    self.trimmed = Some(now.boot);
+                    allocator::give_back();
+                }
             }
             None => self.desk.unanswered(),
         }
@@ -277,3 +286,6 @@ fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told) {
     let taken = desk.taken_through();
     told.taken.send_if_modified(|told| std::mem::replace(told, taken) != taken);
 }
+
+/// The first time after the first answer: the start takes the most.
+const BETWEEN_TRIMS: Duration = Duration::from_secs(600);
