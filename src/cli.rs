@@ -51,6 +51,8 @@ enum Command {
     Explain,
     /// Show what was recorded, second by second, with the processes at the peaks
     History(command::history::Options),
+    /// Show what the running agent does: last sample and publish, what waits, what was lost
+    Status(command::status::Options),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -79,6 +81,10 @@ pub fn main() -> Exit {
         Command::Completions { shell } => command::completions::run(*shell, &mut Cli::command()),
         Command::Man { dir } => command::man::run(Cli::command(), dir.as_deref()),
         Command::History(options) => command::history::run(&folders(&cli.common), options),
+        Command::Status(options) => {
+            let [_, runtime] = folders(&cli.common);
+            command::status::run(&runtime, options)
+        }
         command => with_config(command, &cli.common),
     }
 }
@@ -112,7 +118,10 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Once(options) => command::once::run(&config, options, &clock).await,
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
-            Command::History(_) | Command::Completions { .. } | Command::Man { .. } => Exit::Ok,
+            Command::History(_)
+            | Command::Status(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => Exit::Ok,
         }
     });
     // A name that is still being looked up must not hold the process.
@@ -120,8 +129,8 @@ fn with_config(command: &Command, common: &Common) -> Exit {
     exit
 }
 
-/// Where recordings are: the copies, then the live ones. A broken configuration mustn't keep them
-/// from whoever looks for what broke.
+/// The state directory and the runtime directory. A broken configuration mustn't keep recordings
+/// and status from whoever looks for what broke.
 fn folders(common: &Common) -> [PathBuf; 2] {
     let config = loader(common.clone())().unwrap_or_default();
     [config.state.directory, config.state.runtime_directory]

@@ -15,7 +15,9 @@ use crate::ticks::Ticks;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{End, Figure, Form, Window};
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -97,8 +99,22 @@ pub struct Sampler<C> {
     copy_at: Boottime,
     /// The first sample is taken.
     is_ready: bool,
+    seen: Rc<Cell<Seen>>,
     /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
     parts: mpsc::UnboundedSender<Message<C>>,
+}
+
+/// What was seen last, for whoever asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seen {
+    pub sampled: Option<Moment>,
+    /// MemoryUsedPercent then.
+    pub used_percent: Option<f64>,
+    pub pressure_since: Option<Boottime>,
+    /// Whether the flight recorder has a file.
+    pub recorder_keeps: bool,
+    /// The oldest sample in it.
+    pub recorded_since: Option<Moment>,
 }
 
 /// When parts are cut off before their period's end.
@@ -132,6 +148,7 @@ impl<C> Sampler<C> {
             taken,
             copy_at: now.boot,
             is_ready: false,
+            seen: Rc::default(),
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
             ticks: Ticks::new(now, settings.interval),
             cuts: Cuts {
@@ -145,6 +162,11 @@ impl<C> Sampler<C> {
         };
         sampler.take_up(&inherited, taken_through, &boot_id, now);
         sampler
+    }
+
+    /// Where it notes what it sees, without anyone being woken.
+    pub fn seen(&self) -> Rc<Cell<Seen>> {
+        self.seen.clone()
     }
 
     /// Folds what an earlier run sampled and didn't bring to safety.
@@ -243,7 +265,19 @@ impl<C> Sampler<C> {
         if self.watch.is_under() {
             self.look_closer(now);
         }
+        self.note(now);
         self.ticks.aim(now, self.interval());
+    }
+
+    fn note(&self, now: Moment) {
+        let before = self.seen.get().pressure_since;
+        self.seen.set(Seen {
+            sampled: Some(now),
+            used_percent: self.sample.meminfo.as_ref().and_then(metric::memory_used_percent),
+            pressure_since: self.watch.is_under().then(|| before.unwrap_or(now.boot)),
+            recorder_keeps: self.recorder.keeps(),
+            recorded_since: self.recorder.oldest(),
+        });
     }
 
     /// Under pressure: who holds the memory, and the recorder to the disk soon.

@@ -10,3 +10,4 @@ pub mod once;
 pub mod output;
 pub mod outside;
 pub mod run;
+pub mod status;
