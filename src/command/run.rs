@@ -71,6 +71,11 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         clock,
     };
     let summary = pipeline::run(config, world, signals).await;
+    tell(summary);
+    Exit::Ok
+}
+
+fn tell(summary: Summary) {
     let Summary { delivered, dropped, waiting, undelivered } = summary;
     if undelivered > 0 {
         tracing::error!(
@@ -90,7 +95,6 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
     } else {
         tracing::info!(delivered, dropped, "stopped; everything is delivered");
     }
-    Exit::Ok
 }
 
 /// SIGHUP reloads; the first SIGTERM or SIGINT stops, the second exits at once.

@@ -187,7 +187,7 @@ impl Desk {
             None => self.delivery.next(waiting, now.boot),
         };
         let picked = match step {
-            Step::SendLive => self.spool.pick_live(now.boot.plus(TOGETHER), ready),
+            Step::SendLive => self.spool.pick_live(now.boot, ready),
             Step::SendBacklog => self.spool.pick_oldest(now.boot, ready),
             Step::Probe => self.spool.pick_newest(now.boot, ready),
             Step::Wait(until) => return Act::Wait(earlier(until, self.spool.retry_at())),
@@ -291,8 +291,6 @@ fn earlier(one: Option<Boottime>, other: Option<Boottime>) -> Option<Boottime> {
     one.into_iter().chain(other).min()
 }
 
-/// What is due so soon goes along: due times come from two clocks read a moment apart.
-const TOGETHER: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Room for undelivered datums where the disk takes nothing: several days of the default metrics,
 /// a host's worth of memory not.

@@ -131,7 +131,9 @@ impl Folder {
         let bytes = fs::read(&path).map_err(|error| (error.into(), 0))?;
         let (reason, aside) = match text::read(&bytes) {
             Ok((head, content)) => {
-                if Owner::parse(&self.owner).is_same(&Owner::parse(&head.owner)) {
+                // No two hosts share a boot, whatever is known of their names.
+                let same_boot = !self.boot_id.is_empty() && head.boot_id == self.boot_id;
+                if same_boot || Owner::parse(&self.owner).is_same(&Owner::parse(&head.owner)) {
                     return Ok((head, content));
                 }
                 (Unsent::Foreign(head.owner), "foreign")

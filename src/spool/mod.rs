@@ -12,63 +12,21 @@ mod entry;
 mod filing;
 pub mod folder;
 pub mod inventory;
+mod job;
 mod picking;
 mod room;
 pub mod text;
 
 pub use entry::{Entry, Filed, Key};
+pub use job::{Job, News, Picked};
 
 use crate::clock::{Boottime, Moment};
 use crate::datum::Datum;
-use crate::health::Cause;
 use crate::identity::dress::Pending;
 use entry::Filing;
+use job::Disk;
 use std::collections::VecDeque;
 use text::Content;
-
-/// What the disk is to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Job {
-    Write {
-        key: Key,
-        closed: Moment,
-        content: Content,
-    },
-    /// The same part with less to be sent.
-    Replace {
-        key: Key,
-        closed: Moment,
-        content: Content,
-    },
-    /// It is delivered.
-    Remove {
-        key: Key,
-    },
-    /// It is given up: say how much that was.
-    Drop {
-        file: Filed,
-        cause: Cause,
-    },
-    Load {
-        files: Vec<Filed>,
-    },
-}
-
-/// What is picked to be sent next.
-#[derive(Debug)]
-pub enum Picked {
-    /// These, now.
-    Ready(Vec<(Key, Vec<Datum>)>),
-    /// The disk has been asked for it.
-    Loading,
-}
-
-/// How the disk does, for the log: said when it changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    Failing { reason: String },
-    Recovered { since: Boottime },
-}
 
 #[derive(Debug)]
 pub struct Spool {
@@ -96,28 +54,6 @@ pub struct Spool {
 pub struct Limits {
     pub memory_bytes: usize,
     pub disk_bytes: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Disk {
-    /// Not there yet: nothing is written.
-    Absent {
-        since: Boottime,
-    },
-    Works,
-    Writes {
-        key: Key,
-        since: Boottime,
-    },
-    Fails {
-        since: Boottime,
-        retry_at: Boottime,
-    },
-    /// Failed before, and tries again.
-    Retries {
-        key: Key,
-        since: Boottime,
-    },
 }
 
 impl Spool {

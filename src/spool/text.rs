@@ -222,14 +222,9 @@ impl PendingIn {
             resolution: first.resolution,
             sets: self.sets.iter().map(set).collect(),
             spoken: self.spoken.into_iter().map(Arc::from).collect(),
-            figures: datums.into_iter().map(figure).collect(),
+            figures: datums.into_iter().map(Figure::from).collect(),
         })
     }
-}
-
-fn figure(datum: Datum) -> Figure {
-    let Datum { name, unit, timestamp, statistics, .. } = datum;
-    Figure { name, unit, timestamp, statistics }
 }
 
 /// The shape in which `Datum` writes itself.

@@ -1,20 +1,26 @@
-//! The sampler: wakes at each tick, reads, folds, and closes periods and parts.
+//! The sampler: wakes at each tick, reads, records, folds, and closes periods and parts.
+
+mod closer;
+mod cuts;
+mod earlier;
+mod seen;
+
+pub use seen::Seen;
 
 use crate::black_box::BlackBox;
-use crate::black_box::format::Reason;
 use crate::clock::{Boottime, Clock, Moment, Timestamp};
 use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
 use crate::recorder::Recorder;
 use crate::recorder::recording::Recording;
-use crate::recorder::replay::{Piece, past, replay};
 use crate::sample::{Sample, Sources};
 use crate::source::kept::Report;
 use crate::ticks::Ticks;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{End, Figure, Form, Window};
+use cuts::Cuts;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -104,28 +110,6 @@ pub struct Sampler<C> {
     parts: mpsc::UnboundedSender<Message<C>>,
 }
 
-/// What was seen last, for whoever asks.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Seen {
-    pub sampled: Option<Moment>,
-    /// MemoryUsedPercent then.
-    pub used_percent: Option<f64>,
-    pub pressure_since: Option<Boottime>,
-    /// Whether the flight recorder has a file.
-    pub recorder_keeps: bool,
-    /// The oldest sample in it.
-    pub recorded_since: Option<Moment>,
-}
-
-/// When parts are cut off before their period's end.
-#[derive(Debug)]
-struct Cuts {
-    /// The first samples after the start leave then, unless something left before.
-    first: Option<Boottime>,
-    /// The period of the last urgent part: one a period is enough.
-    urgent: Option<Timestamp>,
-}
-
 impl<C> Sampler<C> {
     pub fn new(
         settings: Settings,
@@ -162,34 +146,6 @@ impl<C> Sampler<C> {
         };
         sampler.take_up(&inherited, taken_through, &boot_id, now);
         sampler
-    }
-
-    /// Where it notes what it sees, without anyone being woken.
-    pub fn seen(&self) -> Rc<Cell<Seen>> {
-        self.seen.clone()
-    }
-
-    /// Folds what an earlier run sampled and didn't bring to safety.
-    fn take_up(&mut self, inherited: &[Recording], taken: u64, boot_id: &str, now: Moment) {
-        let marks = inherited.iter().map(Recording::taken_through);
-        let taken = marks.fold(taken, u64::max);
-        let newest = inherited.iter().filter_map(|recording| recording.contents().newest()).max();
-        let unreadable: u64 = inherited.iter().map(Recording::damaged).sum();
-        if unreadable > 0 && newest > Some(taken) {
-            self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
-        }
-        let pieces = replay(past(inherited), taken, &mut self.window, now.wall, boot_id);
-        let again = newest.unwrap_or(0).saturating_sub(taken);
-        if again > 0 {
-            tracing::info!(samples = again, "samples of an earlier run are folded in");
-        }
-        let of_boot = inherited.iter().rfind(|recording| recording.heading().boot_id == boot_id);
-        if let Some(last) = of_boot.and_then(|recording| recording.samples().last()) {
-            tell_step(last.taken, now);
-        }
-        for Piece { period, figures, through } in pieces {
-            self.send(Message::Part(Part { period, due: now.boot, ends: true, figures, through }));
-        }
     }
 
     /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
@@ -269,38 +225,6 @@ impl<C> Sampler<C> {
         self.ticks.aim(now, self.interval());
     }
 
-    fn note(&self, now: Moment) {
-        let before = self.seen.get().pressure_since;
-        self.seen.set(Seen {
-            sampled: Some(now),
-            used_percent: self.sample.meminfo.as_ref().and_then(metric::memory_used_percent),
-            pressure_since: self.watch.is_under().then(|| before.unwrap_or(now.boot)),
-            recorder_keeps: self.recorder.keeps(),
-            recorded_since: self.recorder.oldest(),
-        });
-    }
-
-    /// Under pressure: who holds the memory, and the recorder to the disk soon.
-    fn look_closer(&mut self, now: Moment) {
-        if now.boot >= self.copy_at {
-            self.copy_at = now.boot.plus(COPY_UNDER_PRESSURE);
-            self.send(Message::CopyRecorder);
-        }
-        let Some(turn) = self.black_box.as_mut().and_then(|black_box| black_box.due(now.boot))
-        else {
-            return;
-        };
-        let killed = self.watch.last_kill().is_some_and(|kill| now.boot.since(kill) < JUST_KILLED);
-        let reason = if killed { Reason::OomKill } else { Reason::Pressure };
-        let proc_root = self.settings.proc_root.clone();
-        // On a thread that may wait: hundreds of processes take milliseconds.
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = turn.record(&proc_root, now, reason) {
-                tracing::warn!(%error, "the largest processes can't be recorded");
-            }
-        });
-    }
-
     fn interval(&self) -> Tenths {
         if self.watch.is_under() { self.settings.pressure_interval } else { self.settings.interval }
     }
@@ -317,35 +241,6 @@ impl<C> Sampler<C> {
             }
             Change::Ended => tracing::info!("the memory pressure is over"),
         }
-    }
-
-    fn close_period(&mut self, now: Moment) {
-        let Some(period) = self.window.start() else { return };
-        let due = self.settings.schedule.due(period, self.watch.is_under());
-        let wait = Duration::from_millis(u64::try_from(due.millis_since(now.wall)).unwrap_or(0));
-        let due = now.boot.plus(wait.min(self.settings.schedule.every * 2));
-        self.cut(End::Period, due);
-    }
-
-    /// A step of the wall clock: what was sampled before it stays where it was.
-    fn step(&mut self, now: Moment) {
-        tracing::warn!(wall = %now.wall, "the wall clock was stepped: the open period is closed as a part");
-        let same = !self.window.is_over(now.wall);
-        self.cut(if same { End::Part } else { End::Period }, now.boot);
-        self.send(Message::ClockStepped);
-    }
-
-    fn cut(&mut self, end: End, due: Boottime) {
-        let Some(period) = self.window.start() else { return };
-        let through = self.window.through();
-        let figures = self.window.close(end);
-        let ends = end == End::Period;
-        if figures.is_empty() && !ends {
-            return;
-        }
-        let first = if figures.is_empty() { None } else { self.cuts.first.take() };
-        let due = first.map_or(due, |first| due.min(first));
-        self.send(Message::Part(Part { period, due, ends, figures, through }));
     }
 
     fn reload(&mut self, reload: Reload<C>) {
@@ -386,18 +281,6 @@ fn open_window(settings: &Settings) -> Window {
     Window::new(settings.metrics.clone(), settings.schedule.period, settings.form)
 }
 
-/// The wall clock against the one that never steps, since the last sample of an earlier run.
-fn tell_step(last: Moment, now: Moment) {
-    let passed = i64::try_from(now.boot.since(last.boot).as_millis()).unwrap_or(i64::MAX);
-    let step = now.wall.millis_since(last.wall).saturating_sub(passed);
-    if now.boot >= last.boot && step.abs() > STEP_MILLIS {
-        tracing::warn!(
-            seconds = step / 1_000,
-            "the wall clock was stepped while the agent was away"
-        );
-    }
-}
-
 fn log_report(report: &Report) {
     match report {
         Report::Lost { source, reason } => {
@@ -407,9 +290,3 @@ fn log_report(report: &Report) {
         Report::Lacks { .. } => tracing::warn!("{report}"),
     }
 }
-
-/// The runtime directory outlives the agent, but not the host.
-const COPY_UNDER_PRESSURE: Duration = Duration::from_secs(5);
-const JUST_KILLED: Duration = Duration::from_secs(10);
-/// Less is how a clock is kept right.
-const STEP_MILLIS: i64 = 1_000;
