@@ -32,9 +32,18 @@ impl Folder {
         for entry in fs::read_dir(&undecided)? {
             let entry = entry?;
             let place = self.root.join(SPOOL).join(entry.file_name());
-            if let Some(Name::Part(key, pending)) = Name::parse(&place) {
-                fs::rename(entry.path(), &place)?;
-                found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            match Name::parse(&place) {
+                Some(Name::Part(key, pending)) => {
+                    fs::rename(entry.path(), &place)?;
+                    found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+                }
+                // What was taken stays taken after the next start too.
+                Some(Name::Taken(through)) if through > self.taken => {
+                    fs::rename(entry.path(), &place)?;
+                    let before = std::mem::replace(&mut self.taken, through);
+                    absent(fs::remove_file(self.taken_path(before)))?;
+                }
+                _ => {}
             }
         }
         fs::remove_dir_all(undecided)?;
@@ -147,5 +156,5 @@ fn move_all(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Files of an owner who may or may not be this host.
-const UNDECIDED: &str = "undecided";
+pub(super) const UNDECIDED: &str = "undecided";
 const FOREIGN_FOLDERS: u32 = 4;
