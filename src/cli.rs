@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::command;
 use crate::command::output;
 use crate::command::run::Loader;
-use crate::config::{self, Overrides};
+use crate::config::{self, Config, Overrides, State};
 use crate::environment;
 use crate::exit::Exit;
 use crate::log;
@@ -53,6 +53,9 @@ enum Command {
     History(command::history::Options),
     /// Show what the running agent does: last sample and publish, what waits, what was lost
     Status(command::status::Options),
+    /// Look at what waits to be sent, while the agent is stopped; take it over or set it aside
+    #[command(subcommand)]
+    Spool(command::spool::Action),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -118,6 +121,7 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Once(options) => command::once::run(&config, options, &clock).await,
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
+            Command::Spool(action) => command::spool::run(&config, action, &clock),
             Command::History(_)
             | Command::Status(_)
             | Command::Completions { .. }
@@ -132,8 +136,14 @@ fn with_config(command: &Command, common: &Common) -> Exit {
 /// The state directory and the runtime directory. A broken configuration mustn't keep recordings
 /// and status from whoever looks for what broke.
 fn folders(common: &Common) -> [PathBuf; 2] {
-    let config = loader(common.clone())().unwrap_or_default();
-    [config.state.directory, config.state.runtime_directory]
+    let state = loader(common.clone())().map(|config| config.state).unwrap_or_else(|_| {
+        let State { directory: state, runtime_directory: runtime } = Config::default().state;
+        State {
+            directory: directory("STATE_DIRECTORY").unwrap_or(state),
+            runtime_directory: directory("RUNTIME_DIRECTORY").unwrap_or(runtime),
+        }
+    });
+    [state.directory, state.runtime_directory]
 }
 
 fn loader(common: Common) -> Loader {
