@@ -121,6 +121,9 @@ fn list(spool: &Offline, now: Timestamp, output: &mut impl Write) -> Result<(), 
 
 fn words(listed: &Listed) -> String {
     match &listed.state {
+        State::Ready | State::Pending if listed.is_undecided() => {
+            "whose it is isn't known yet".to_owned()
+        }
         State::Ready if listed.waits => "ready".to_owned(),
         State::Pending if listed.waits => "waits for the InstanceId".to_owned(),
         State::Ready | State::Pending => "set aside".to_owned(),

@@ -25,6 +25,16 @@ pub struct Adopted {
     pub recordings: Vec<PathBuf>,
 }
 
+impl Adopted {
+    fn count(&mut self, head: &Head, datums: usize) {
+        self.files += 1;
+        self.datums += datums;
+        if !self.owners.contains(&head.owner) {
+            self.owners.push(head.owner.clone());
+        }
+    }
+}
+
 impl Offline {
     /// Takes over what was set aside as another host's, and what waits until it is known whose it is.
     pub fn adopt(&self) -> Result<Adopted, OfflineError> {
@@ -93,12 +103,13 @@ impl Offline {
             return Ok(());
         };
         // While this host doesn't know its instance, what names one may turn out to be another's.
-        let open = self.own.undecided(&Owner::parse(&head.owner)) && head.boot_id != self.boot_id;
-        if self.is_own(&head) && !open {
-            return match here {
-                true => Ok(()),
-                false => fs::rename(path, self.path(self.free(key, place), pending)),
-            };
+        let open = self.own.undecided(&Owner::parse(&head.owner));
+        if self.is_own(&head.owner) && !open {
+            if here {
+                return Ok(());
+            }
+            adopted.count(&head, content.datums.len());
+            return fs::rename(path, self.path(self.free(key, place), pending));
         }
         self.rewrite(path, (key, place), (head, content), adopted)
     }
@@ -112,18 +123,17 @@ impl Offline {
         adopted: &mut Adopted,
     ) -> io::Result<()> {
         let Content { datums, pending } = content;
+        // What this boot wrote is completed when the InstanceId is known.
+        let (kept, pending) =
+            if self.is_of_boot(&head) { (pending, None) } else { (None, pending) };
         let own = self.own.to_string();
         let stays = path.parent() == Some(&self.root.join(SPOOL)) && pending.is_none();
-        if !datums.is_empty() {
+        if !datums.is_empty() || kept.is_some() {
             let key = if stays { key } else { self.free(key, place) };
-            let target = self.path(key, false);
-            adopted.files += 1;
-            adopted.datums += datums.len();
-            if !adopted.owners.contains(&head.owner) {
-                adopted.owners.push(head.owner.clone());
-            }
+            let target = self.path(key, kept.is_some());
+            adopted.count(&head, datums.len());
             let adopted = Head::new(&own, &head.boot_id, key.through, head.closed());
-            let text = text::write(&adopted, &Content { datums, pending: None });
+            let text = text::write(&adopted, &Content { datums, pending: kept });
             whole(&target, &text, true)?;
             self.give(&target)?;
             if stays {

@@ -12,7 +12,7 @@ pub use aside::{Aside, AsideError};
 
 use crate::owner::Owner;
 use crate::spool::Key;
-use crate::spool::folder::{OpenError, QUARANTINE, SPOOL, lock};
+use crate::spool::folder::{OWNER, OpenError, QUARANTINE, SPOOL, lock};
 use crate::spool::inventory::{Name, UNDECIDED};
 use crate::spool::text::{self, Damage};
 use std::fs::{self, File};
@@ -130,8 +130,9 @@ impl Offline {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(OfflineError::of(&path, error)),
         };
+        let quarantined = file.starts_with(QUARANTINE);
         let state = match key {
-            Some(_) => self.state(&text),
+            Some(_) => self.state(&text, quarantined),
             None if file.to_string_lossy().contains("/rejected.") => State::Rejected,
             None => State::Unknown,
         };
@@ -142,15 +143,14 @@ impl Offline {
             State::Unknown => 0,
             _ => text::datums(&text),
         };
-        let quarantined = file.starts_with(QUARANTINE);
         let waits = !quarantined && matches!(state, State::Ready | State::Pending);
         Ok(Some(Listed { file: file.display().to_string(), key, datums, bytes, state, waits }))
     }
 
-    fn state(&self, text: &[u8]) -> State {
+    fn state(&self, text: &[u8], quarantined: bool) -> State {
         match text::read(text) {
             Ok((head, content)) => {
-                if !self.is_own(&head) {
+                if !self.is_own(&head.owner) && (quarantined || !self.will_load(&head)) {
                     State::Foreign { owner: head.owner }
                 } else if content.pending.is_some() {
                     State::Pending
@@ -163,10 +163,19 @@ impl Offline {
         }
     }
 
-    /// What the daemon will say of it: in one boot there is one host.
-    fn is_own(&self, head: &text::Head) -> bool {
-        let same_boot = !self.boot_id.is_empty() && head.boot_id == self.boot_id;
-        same_boot || self.own.is_same(&Owner::parse(&head.owner))
+    fn is_own(&self, owner: &str) -> bool {
+        self.own.is_same(&Owner::parse(owner))
+    }
+
+    fn is_of_boot(&self, head: &text::Head) -> bool {
+        !self.boot_id.is_empty() && head.boot_id == self.boot_id
+    }
+
+    /// Whether the daemon takes it for this host's whatever name it bears: in one boot there is one
+    /// host, but all of another host's directory is another host's.
+    fn will_load(&self, head: &text::Head) -> bool {
+        let stored = fs::read_to_string(self.root.join(OWNER));
+        self.is_of_boot(head) && stored.is_ok_and(|stored| self.is_own(&stored))
     }
 
     /// The files in a folder, from the state directory; none where there is no folder.
@@ -209,6 +218,13 @@ impl Offline {
             Ok(_) => chown(path, Some(owner.uid()), Some(owner.gid())),
             Err(_) => Ok(()),
         }
+    }
+}
+
+impl Listed {
+    /// It waits until this host knows its instance.
+    pub fn is_undecided(&self) -> bool {
+        Path::new(&self.file).starts_with(UNDECIDED)
     }
 }
 
