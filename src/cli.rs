@@ -1,5 +1,6 @@
 //! The command line: parses it, loads what every command needs, and hands over to the command.
 
+use crate::allocator;
 use crate::clock::Clock;
 use crate::command;
 use crate::command::output;
@@ -68,6 +69,7 @@ enum Command {
 
 /// Parses the command line and runs the command.
 pub fn main() -> Exit {
+    allocator::be_frugal();
     std::panic::set_hook(Box::new(|info| {
         output::complain(format_args!("this is a bug, please report it: {info}"));
         std::process::exit(i32::from(Exit::Bug.code()));

@@ -4,6 +4,8 @@
 
 pub mod units;
 
+pub mod allocator;
+
 pub mod clock;
 pub mod environment;
 pub mod exit;
