@@ -28,6 +28,8 @@ enum Error {
     NotRunning(PathBuf),
     #[error("the agent at {} gives no answer within {} s: it hangs or is stopped; see `journalctl -u cwmem`", .0.display(), PATIENCE.as_secs())]
     Silent(PathBuf),
+    #[error("{}: only root may enter the runtime directory: run as root (sudo)", .0.display())]
+    Denied(PathBuf),
     #[error("cannot ask the agent at {}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{}: expected a JSON object from the agent, found {found:?}", path.display())]
@@ -63,6 +65,7 @@ fn ask(path: &Path) -> Result<(String, Report), Error> {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             Error::NotRunning(path.to_owned())
         }
+        io::ErrorKind::PermissionDenied => Error::Denied(path.to_owned()),
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent(path.to_owned()),
         _ => Error::Io { path: path.to_owned(), source },
     })?;
