@@ -101,6 +101,10 @@ async fn clear(path: &Path) -> Result<(), BindError> {
     }
     match UnixStream::connect(path).await {
         Ok(_) => Err(BindError::Taken(path.to_owned())),
+        // Its queue is full: somebody is there.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(BindError::Taken(path.to_owned()))
+        }
         Err(_) => fs::remove_file(path).map_err(io),
     }
 }
