@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub struct Folder {
     pub(super) root: PathBuf,
     owner: String,
-    boot_id: String,
+    pub(super) boot_id: String,
     pub(super) taken: u64,
     _lock: File,
 }

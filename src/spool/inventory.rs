@@ -26,7 +26,8 @@ impl Folder {
     pub fn decide(&mut self, foreign: bool) -> io::Result<Found> {
         let undecided = self.root.join(UNDECIDED);
         if foreign {
-            return Ok(Found { foreign: self.disown(UNDECIDED)?, ..Found::default() });
+            let files = self.take_back()?;
+            return Ok(Found { files, foreign: self.disown(UNDECIDED)?, ..Found::default() });
         }
         let mut found = Found::default();
         for entry in fs::read_dir(&undecided)? {
@@ -48,6 +49,23 @@ impl Folder {
         }
         fs::remove_dir_all(undecided)?;
         Ok(found)
+    }
+
+    /// An earlier run of this boot may have waited for the instance too: what it wrote lies with the
+    /// rest, and is this host's.
+    fn take_back(&self) -> io::Result<Vec<Filed>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.root.join(UNDECIDED))? {
+            let path = entry?.path();
+            let place = self.root.join(SPOOL).join(path.file_name().unwrap_or_default());
+            let Some(Name::Part(key, pending)) = Name::parse(&path) else { continue };
+            let Ok((head, _)) = text::read(&fs::read(&path)?) else { continue };
+            if !self.boot_id.is_empty() && head.boot_id == self.boot_id {
+                fs::rename(&path, &place)?;
+                files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            }
+        }
+        Ok(files)
     }
 
     pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {

@@ -259,3 +259,41 @@ fn one_at_a_time() {
     let error = Offline::open(&absent, Owner::parse(OWN), "boot").unwrap_err();
     assert!(matches!(error, OfflineError::Missing(_)) && !absent.exists(), "{error}");
 }
+
+/// Restarted before IMDS has told who this host is, on an image with another's data.
+#[test]
+fn what_this_boot_wrote_is_its_own_however_it_is_decided() {
+    let (here, theirs) = ("machine-id:0000", "i-other machine-id:0000");
+    for foreign in [true, false] {
+        let root = tempfile::tempdir().unwrap();
+        run(root.path(), theirs, "boot-then", &[(key(1, 60), content("i-other", 1))]);
+        run(root.path(), here, "boot-now", &[(key(2, 120), content("i-own", 2))]);
+        let (mut folder, found) =
+            Folder::open(root.path(), &Owner::parse(here), "boot-now").unwrap();
+        assert_eq!((found.files.len(), found.taken_through), (0, 120));
+        let found = folder.decide(foreign).unwrap();
+        let keys: Vec<Key> = found.files.iter().map(|file| file.key).collect();
+        if foreign {
+            assert_eq!((keys, found.foreign), (vec![key(2, 120)], 1));
+        } else {
+            assert_eq!((keys.len(), found.foreign), (2, 0));
+        }
+    }
+}
+
+/// Delivered, then found again by a host that learns its name later.
+#[test]
+fn what_was_taken_stays_taken_when_it_is_decided() {
+    let root = tempfile::tempdir().unwrap();
+    let (here, own) = ("machine-id:0000", "i-own machine-id:0000");
+    run(root.path(), own, "boot-then", &[(key(1, 60), content("i-own", 1))]);
+    let (mut folder, _) = Folder::open(root.path(), &Owner::parse(own), "boot-then").unwrap();
+    folder.remove(key(1, 60)).unwrap();
+    drop(folder);
+    let (mut folder, found) = Folder::open(root.path(), &Owner::parse(here), "boot-now").unwrap();
+    assert_eq!(found.taken_through, 60);
+    folder.decide(false).unwrap();
+    folder.own(&Owner::parse(own)).unwrap();
+    drop(folder);
+    assert_eq!(run(root.path(), own, "boot-later", &[]).taken_through, 60);
+}
