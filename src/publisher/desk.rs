@@ -49,7 +49,7 @@ pub struct Desk {
     /// A stop has begun: `true` once a request failed.
     stopping: Option<bool>,
     delivered: u64,
-    last_delivery: Option<Timestamp>,
+    last_delivery: Option<Moment>,
 }
 
 /// What is to be done next.
@@ -77,9 +77,11 @@ pub struct Backlog {
     pub bytes: u64,
     pub failing: Option<(RetryCause, Boottime)>,
     pub disk_fails_since: Option<Boottime>,
-    pub last_delivery: Option<Timestamp>,
+    pub last_delivery: Option<Moment>,
     pub delivered: u64,
     pub dropped: [(Cause, u64); Cause::ALL.len()],
+    /// When each cause last took something.
+    pub last_drops: [Option<Boottime>; Cause::ALL.len()],
 }
 
 impl Backlog {
@@ -224,6 +226,7 @@ impl Desk {
             last_delivery: self.last_delivery,
             delivered: self.delivered,
             dropped: Cause::ALL.map(|cause| (cause, self.health.count(cause))),
+            last_drops: Cause::ALL.map(|cause| self.health.last(cause)),
         }
     }
 

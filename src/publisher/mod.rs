@@ -146,8 +146,9 @@ impl<S: Sink> Publisher<S> {
 
     /// What the desk says, the disk having been told its part.
     fn next(&mut self) -> Act {
-        let act = self.desk.next(self.clock.now());
-        hand_over(&mut self.desk, &self.disk, &self.told);
+        let now = self.clock.now();
+        let act = self.desk.next(now);
+        hand_over(&mut self.desk, &self.disk, &self.told, now.boot);
         act
     }
 
@@ -201,8 +202,9 @@ impl<S: Sink> Publisher<S> {
                 },
                 done = answer(disk) => desk.disk(done, clock.now()),
             }
-            desk.keep_on(clock.now());
-            hand_over(desk, disk, told);
+            let now = clock.now();
+            desk.keep_on(now);
+            hand_over(desk, disk, told, now.boot);
         }
     }
 
@@ -247,7 +249,6 @@ impl<S: Sink> Publisher<S> {
                 )
             }
         });
-        self.told.backlog.send_replace(Some(backlog));
     }
 
     fn is_over(&self) -> bool {
@@ -276,8 +277,8 @@ impl<S: Sink> Publisher<S> {
     }
 }
 
-/// Tells the disk what it has to do, and others what is safe.
-fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told) {
+/// Tells the disk what it has to do, and others what is safe and what waits.
+fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told, now: Boottime) {
     for order in desk.orders() {
         if let Some(disk) = disk {
             disk.order(order);
@@ -285,6 +286,12 @@ fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told) {
     }
     let taken = desk.taken_through();
     told.taken.send_if_modified(|told| std::mem::replace(told, taken) != taken);
+    let backlog = Some(desk.backlog(now));
+    told.backlog.send_if_modified(|told| {
+        let changed = *told != backlog;
+        told.clone_from(&backlog);
+        changed
+    });
 }
 
 /// The first time after the first answer: the start takes the most.

@@ -26,19 +26,46 @@ impl Folder {
     pub fn decide(&mut self, foreign: bool) -> io::Result<Found> {
         let undecided = self.root.join(UNDECIDED);
         if foreign {
-            return Ok(Found { foreign: self.disown(UNDECIDED)?, ..Found::default() });
+            let files = self.take_back()?;
+            return Ok(Found { files, foreign: self.disown(UNDECIDED)?, ..Found::default() });
         }
         let mut found = Found::default();
         for entry in fs::read_dir(&undecided)? {
             let entry = entry?;
             let place = self.root.join(SPOOL).join(entry.file_name());
-            if let Some(Name::Part(key, pending)) = Name::parse(&place) {
-                fs::rename(entry.path(), &place)?;
-                found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            match Name::parse(&place) {
+                Some(Name::Part(key, pending)) => {
+                    fs::rename(entry.path(), &place)?;
+                    found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+                }
+                // What was taken stays taken after the next start too.
+                Some(Name::Taken(through)) if through > self.taken => {
+                    fs::rename(entry.path(), &place)?;
+                    let before = std::mem::replace(&mut self.taken, through);
+                    absent(fs::remove_file(self.taken_path(before)))?;
+                }
+                _ => {}
             }
         }
         fs::remove_dir_all(undecided)?;
         Ok(found)
+    }
+
+    /// An earlier run of this boot may have waited for the instance too: what it wrote lies with the
+    /// rest, and is this host's.
+    fn take_back(&self) -> io::Result<Vec<Filed>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.root.join(UNDECIDED))? {
+            let path = entry?.path();
+            let place = self.root.join(SPOOL).join(path.file_name().unwrap_or_default());
+            let Some(Name::Part(key, pending)) = Name::parse(&path) else { continue };
+            let Ok((head, _)) = text::read(&fs::read(&path)?) else { continue };
+            if !self.boot_id.is_empty() && head.boot_id == self.boot_id {
+                fs::rename(&path, &place)?;
+                files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            }
+        }
+        Ok(files)
     }
 
     pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
@@ -147,5 +174,5 @@ fn move_all(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Files of an owner who may or may not be this host.
-const UNDECIDED: &str = "undecided";
+pub(super) const UNDECIDED: &str = "undecided";
 const FOREIGN_FOLDERS: u32 = 4;
