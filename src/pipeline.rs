@@ -135,7 +135,7 @@ struct Control<S, M, L> {
     outside: Outside<M, L>,
     identity: watch::Sender<Identity>,
     in_force: watch::Sender<InForce>,
-    reload: mpsc::UnboundedSender<Reload<Behind<S>>>,
+    reload: mpsc::UnboundedSender<Box<Reload<Box<Behind<S>>>>>,
     deadline: watch::Sender<Option<Boottime>>,
 }
 
@@ -239,11 +239,12 @@ where
         let (identity, names) = watch::channel(identity);
         let sink = (self.outside.make_sink)(&config, names.clone());
         self.in_force.send_replace(asked::in_force(&config, names.clone()));
-        let behind = Behind { settings, sink, identity: names };
+        // Boxed: a channel has room for many messages of the largest kind.
+        let behind = Box::new(Behind { settings, sink, identity: names });
         let recorder = state::reopen(&self.config, &config, &self.outside.whose);
         let settings = sampler_settings(&config, self.outside.place);
         // Fails only where the sampler is gone: the process is ending.
-        let _ = self.reload.send(Reload { settings, recorder, behind });
+        let _ = self.reload.send(Box::new(Reload { settings, recorder, behind }));
         self.identity = identity;
         self.config = config;
         tracing::info!("the new configuration is in force");

@@ -66,7 +66,7 @@ pub struct Publisher<S> {
     deadline: watch::Receiver<Option<Boottime>>,
     random: fastrand::Rng,
     /// What came while a request was under way and has to wait for its end.
-    later: VecDeque<Message<Behind<S>>>,
+    later: VecDeque<Message<Box<Behind<S>>>>,
     /// When the allocator was last asked to give memory back.
     trimmed: Option<Boottime>,
 }
@@ -82,7 +82,7 @@ pub struct Summary {
     pub undelivered: usize,
 }
 
-type Messages<S> = mpsc::UnboundedReceiver<Message<Behind<S>>>;
+type Messages<S> = mpsc::UnboundedReceiver<Message<Box<Behind<S>>>>;
 
 impl<S: Sink> Publisher<S> {
     /// `found`: the disk's first word. Without a disk everything is kept in memory.
@@ -208,7 +208,7 @@ impl<S: Sink> Publisher<S> {
         }
     }
 
-    fn take(&mut self, message: Message<Behind<S>>) {
+    fn take(&mut self, message: Message<Box<Behind<S>>>) {
         let now = self.clock.now();
         match message {
             Message::Part(part) => {
@@ -218,7 +218,8 @@ impl<S: Sink> Publisher<S> {
             Message::CopyRecorder => self.copy_recorder(),
             Message::Unreadable(samples) => self.desk.lost(Cause::Recorder, samples, now.boot),
             Message::ClockStepped => self.desk.clock_stepped(),
-            Message::Reload(Behind { settings, sink, identity }) => {
+            Message::Reload(behind) => {
+                let Behind { settings, sink, identity } = *behind;
                 (self.sink, self.identity) = (sink, identity);
                 let known = self.identity.borrow().clone();
                 self.desk.adjust(settings, &known, now.boot);

@@ -151,7 +151,7 @@ impl<C> Sampler<C> {
     /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
     pub async fn run(
         mut self,
-        mut reloads: mpsc::UnboundedReceiver<Reload<C>>,
+        mut reloads: mpsc::UnboundedReceiver<Box<Reload<C>>>,
         stop: impl Future<Output = ()>,
     ) {
         tokio::pin!(stop);
@@ -161,7 +161,7 @@ impl<C> Sampler<C> {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(reload) = reloads.recv() => self.reload(reload),
+                Some(reload) = reloads.recv() => self.reload(*reload),
                 () = alarm.until_and_again(wake, self.interval().duration()) => self.wake(),
             }
             if self.parts.is_closed() {
