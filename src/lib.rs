@@ -65,6 +65,8 @@ pub mod publisher;
 
 pub mod state;
 
+pub mod status;
+
 pub mod log;
 
 pub mod pipeline;

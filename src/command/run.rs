@@ -35,7 +35,7 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         }
     };
     let identity = pipeline::identity_of(&config, &local);
-    let kept = match state::open(&config, &identity, Path::new(MACHINE_ID), &clock).await {
+    let kept = match state::open(&config, &identity, Path::new(outside::MACHINE_ID), &clock).await {
         Ok(kept) => kept,
         Err(error) => {
             tracing::error!("{error}");
@@ -123,6 +123,3 @@ fn follow_signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     });
     Ok(receiver)
 }
-
-/// machine-id(5).
-const MACHINE_ID: &str = "/etc/machine-id";

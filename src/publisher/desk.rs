@@ -2,8 +2,11 @@
 //! no I/O and reads no clock: `next` says what to do, `answered` and `disk` hear how it went.
 
 mod answers;
+mod backlog;
 mod disk;
 mod losses;
+
+pub use backlog::Backlog;
 
 use crate::batch::{Batch, MAX_DATUMS, Parcel, parcels};
 use crate::clock::{Boottime, Moment, Timestamp};
@@ -16,7 +19,6 @@ use crate::identity::{Identity, Name};
 use crate::owner::Owner;
 use crate::publisher::Settings;
 use crate::sampler::Part;
-use crate::sink::RetryCause;
 use crate::spool::disk::Order;
 use crate::spool::text::Content;
 use crate::spool::{Entry, Key, Limits, Picked, Spool};
@@ -49,7 +51,7 @@ pub struct Desk {
     /// A stop has begun: `true` once a request failed.
     stopping: Option<bool>,
     delivered: u64,
-    last_delivery: Option<Timestamp>,
+    last_delivery: Option<Moment>,
 }
 
 /// What is to be done next.
@@ -68,25 +70,6 @@ struct Sending {
     parcels: VecDeque<Parcel<Key>>,
     /// How many datums of each entry aren't settled.
     left: BTreeMap<Key, usize>,
-}
-
-/// What there is to tell of what was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backlog {
-    pub publishes: usize,
-    pub bytes: u64,
-    pub failing: Option<(RetryCause, Boottime)>,
-    pub disk_fails_since: Option<Boottime>,
-    pub last_delivery: Option<Timestamp>,
-    pub delivered: u64,
-    pub dropped: [(Cause, u64); Cause::ALL.len()],
-}
-
-impl Backlog {
-    /// All datums given up since the start.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.iter().map(|(_, count)| count).sum()
-    }
 }
 
 impl Desk {
@@ -227,6 +210,7 @@ impl Desk {
             last_delivery: self.last_delivery,
             delivered: self.delivered,
             dropped: Cause::ALL.map(|cause| (cause, self.health.count(cause))),
+            last_drops: Cause::ALL.map(|cause| self.health.last(cause)),
         }
     }
 

@@ -3,6 +3,9 @@
 mod closer;
 mod cuts;
 mod earlier;
+mod seen;
+
+pub use seen::Seen;
 
 use crate::black_box::BlackBox;
 use crate::clock::{Boottime, Clock, Moment, Timestamp};
@@ -18,7 +21,9 @@ use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{End, Figure, Form, Window};
 use cuts::Cuts;
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -100,6 +105,7 @@ pub struct Sampler<C> {
     copy_at: Boottime,
     /// The first sample is taken.
     is_ready: bool,
+    seen: Rc<Cell<Seen>>,
     /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
     parts: mpsc::UnboundedSender<Message<C>>,
 }
@@ -126,6 +132,7 @@ impl<C> Sampler<C> {
             taken,
             copy_at: now.boot,
             is_ready: false,
+            seen: Rc::default(),
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
             ticks: Ticks::new(now, settings.interval),
             cuts: Cuts {
@@ -144,7 +151,7 @@ impl<C> Sampler<C> {
     /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
     pub async fn run(
         mut self,
-        mut reloads: mpsc::UnboundedReceiver<Reload<C>>,
+        mut reloads: mpsc::UnboundedReceiver<Box<Reload<C>>>,
         stop: impl Future<Output = ()>,
     ) {
         tokio::pin!(stop);
@@ -154,7 +161,7 @@ impl<C> Sampler<C> {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(reload) = reloads.recv() => self.reload(reload),
+                Some(reload) = reloads.recv() => self.reload(*reload),
                 () = alarm.until_and_again(wake, self.interval().duration()) => self.wake(),
             }
             if self.parts.is_closed() {
@@ -214,6 +221,7 @@ impl<C> Sampler<C> {
         if self.watch.is_under() {
             self.look_closer(now);
         }
+        self.note(now);
         self.ticks.aim(now, self.interval());
     }
 

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub struct Folder {
     pub(super) root: PathBuf,
     owner: String,
-    boot_id: String,
+    pub(super) boot_id: String,
     pub(super) taken: u64,
     _lock: File,
 }
@@ -220,7 +220,7 @@ impl Folder {
 }
 
 /// Only one daemon at a time; the lock goes with the process.
-fn lock(root: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(root: &Path) -> Result<File, OpenError> {
     let path = root.join(LOCK);
     let io = |source| OpenError::Io { path: path.clone(), source };
     let mut options = OpenOptions::new();
@@ -238,7 +238,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-fn whole(path: &Path, bytes: &[u8], flushed: bool) -> io::Result<()> {
+pub(super) fn whole(path: &Path, bytes: &[u8], flushed: bool) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(PARTIAL);
     let partial = path.with_file_name(name);

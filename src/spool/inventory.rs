@@ -26,7 +26,8 @@ impl Folder {
     pub fn decide(&mut self, owner: &Owner, foreign: bool) -> io::Result<Found> {
         let undecided = self.root.join(UNDECIDED);
         if foreign && !vouched(&undecided, owner) {
-            return Ok(Found { foreign: self.disown(UNDECIDED)?, ..Found::default() });
+            let files = self.take_back()?;
+            return Ok(Found { files, foreign: self.disown(UNDECIDED)?, ..Found::default() });
         }
         let mut found = Found::default();
         for entry in fs::read_dir(&undecided)? {
@@ -37,6 +38,7 @@ impl Folder {
                     fs::rename(entry.path(), &place)?;
                     found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
                 }
+                // What was taken stays taken after the next start too.
                 Some(Name::Taken(through)) if through > self.taken => {
                     fs::rename(entry.path(), &place)?;
                     let before = std::mem::replace(&mut self.taken, through);
@@ -47,6 +49,23 @@ impl Folder {
         }
         fs::remove_dir_all(undecided)?;
         Ok(found)
+    }
+
+    /// An earlier run of this boot may have waited for the instance too: what it wrote lies with the
+    /// rest, and is this host's.
+    fn take_back(&self) -> io::Result<Vec<Filed>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.root.join(UNDECIDED))? {
+            let path = entry?.path();
+            let place = self.root.join(SPOOL).join(path.file_name().unwrap_or_default());
+            let Some(Name::Part(key, pending)) = Name::parse(&path) else { continue };
+            let Ok((head, _)) = text::read(&fs::read(&path)?) else { continue };
+            if !self.boot_id.is_empty() && head.boot_id == self.boot_id {
+                fs::rename(&path, &place)?;
+                files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            }
+        }
+        Ok(files)
     }
 
     pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
@@ -113,11 +132,9 @@ impl Folder {
                 move_all(&spool, &parked)?;
             }
             Some(stored) if !owner.is_same(&stored) && !vouched(&spool, owner) => {
-                found.foreign = self.disown(SPOOL)?;
-                make_folder(&spool)?;
-                if parked.exists() {
-                    found.foreign += self.disown(UNDECIDED)?;
-                }
+                move_all(&spool, &parked)?;
+                self.take_back()?;
+                found.foreign = self.disown(UNDECIDED)?;
             }
             // Left by a run that ended before it knew.
             _ if parked.exists() => {
@@ -207,5 +224,5 @@ fn move_all(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Files of an owner who may or may not be this host.
-const UNDECIDED: &str = "undecided";
+pub(super) const UNDECIDED: &str = "undecided";
 const FOREIGN_FOLDERS: u32 = 4;

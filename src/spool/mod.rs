@@ -13,6 +13,7 @@ mod filing;
 pub mod folder;
 pub mod inventory;
 mod job;
+pub mod offline;
 mod picking;
 mod room;
 mod settling;

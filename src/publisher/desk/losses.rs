@@ -64,6 +64,7 @@ impl Desk {
             return;
         }
         self.health.dropped(cause, datums);
+        self.health.note(cause, now);
         let silent = self.said.get(cause.as_str()).is_some_and(|said| now.since(*said) < SAY_AGAIN);
         if !silent {
             self.said.insert(cause.as_str(), now);

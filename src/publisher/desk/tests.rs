@@ -6,7 +6,7 @@ use crate::batch::MAX_BYTES;
 use crate::datum::Resolution;
 use crate::distribution::Statistics;
 use crate::identity::fixture::{Given, document, laptop, set, xen};
-use crate::sink::{Answer, Outcome};
+use crate::sink::{Answer, Outcome, RetryCause};
 use crate::spool::disk::{Done, Loaded, Lost};
 use crate::spool::folder::OpenError;
 use crate::spool::inventory::Found;
