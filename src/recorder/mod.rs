@@ -58,6 +58,11 @@ impl Recorder {
         }
     }
 
+    /// Goes on above `last`, which nothing is said of.
+    pub fn go_on_after(&mut self, last: u64) {
+        self.last = self.last.max(last);
+    }
+
     /// The highest sequence that was ever given, as far as is known: the next sample's is above it.
     pub fn last_sequence(&self) -> u64 {
         self.last
