@@ -70,9 +70,15 @@ impl Spool {
         if let Some(entry) = self.entry(key) {
             entry.filing = Filing::Waits;
         }
-        let again = if full && self.drop_oldest() { now } else { now.plus(RETRY) };
+        let made_room = full && self.drop_oldest();
+        let again = if made_room { now } else { now.plus(RETRY) };
         let (since, news) = match self.disk {
             Disk::Retries { since, .. } => (since, None),
+            // The loss is told; as long as it makes room, the disk works.
+            _ if made_room => {
+                self.disk = Disk::Works;
+                return None;
+            }
             _ => (now, Some(News::Failing { reason })),
         };
         self.disk = Disk::Fails { since, retry_at: again };
