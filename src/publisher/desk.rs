@@ -164,7 +164,7 @@ impl Desk {
         if let Some(failed) = self.stopping {
             return self.last_words(failed, now);
         }
-        let ready = self.may_go(now.wall);
+        let ready = self.may_go(now.boot);
         let waiting = self.spool.waiting(now.boot, &ready);
         let step = match self.loaded.take().filter(|_| !waiting.live) {
             Some(step) => step,
@@ -262,9 +262,9 @@ impl Desk {
         if waits && !fails { Act::Wait(Some(now.boot.plus(AGAIN))) } else { Act::End }
     }
 
-    fn may_go(&self, now: Timestamp) -> impl Fn(Timestamp) -> bool + use<> {
+    fn may_go(&self, now: Boottime) -> impl Fn(Timestamp) -> bool + use<> {
         let service = self.delivery.service_time(now);
-        move |period| service.is_none_or(|service| !Delivery::is_ahead(period, service))
+        move |period| service.is_none_or(|service| Delivery::is_timely(period, service))
     }
 }
 
