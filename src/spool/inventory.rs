@@ -74,6 +74,8 @@ impl Folder {
             self.own(owner)?;
         }
         let mut taken = Vec::new();
+        // Counted first: a list that grows to tens of thousands leaves holes as large as itself.
+        found.files = Vec::with_capacity(fs::read_dir(self.root.join(SPOOL))?.count());
         for entry in fs::read_dir(self.root.join(SPOOL))? {
             let entry = entry?;
             match Name::parse(&entry.path()) {
