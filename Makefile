@@ -52,9 +52,11 @@ unit: tools release
 bench:
 	$(CARGO) bench --locked
 
-# The property tests with a hundred times as many cases, and the footprint over ten minutes.
+# The property tests with a hundred times as many cases, the footprint over ten minutes, ten
+# thousand kills, and a disk that stands still for two minutes.
 soak: tools footprint
 	PROPTEST_CASES=25600 $(CARGO) test --locked --lib
+	CWMEM_KILLS=10000 CWMEM_FROZEN=120 $(CARGO) test --locked --test delivery -- --nocapture
 
 # The resident size, threads, descriptors, wake-ups and CPU time of the release binary over ten minutes.
 footprint: release
