@@ -280,8 +280,8 @@ impl<S: Sink> Publisher<S> {
     }
 }
 
-/// The first time after the first answer: the start takes the most.
-const BETWEEN_TRIMS: Duration = Duration::from_secs(600);
+/// The first time after the first answer: the start takes the most. Often, while a backlog leaves.
+const BETWEEN_TRIMS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;
