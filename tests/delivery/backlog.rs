@@ -56,7 +56,7 @@ fn datum(name: &'static str, timestamp: Timestamp, minute: u64) -> Datum {
 #[test]
 fn a_day_arrives_and_live_data_does_not_wait_for_it() {
     let (double, host) = (Double::start(), Host::start());
-    let config = format!("{EACH_SECOND}spool.max_requests_per_second = 1\n{}", host.config());
+    let config = format!("{EACH_SECOND}spool.max_requests_per_second = 3\n{}", host.config());
     let setup = Setup::publishing(&double.url(), &config).nice();
     let first = leave(&setup.state(), DAY);
     let limit = first.plus(Duration::from_secs(60 * DAY)).system_time();
@@ -74,8 +74,8 @@ fn a_day_arrives_and_live_data_does_not_wait_for_it() {
     println!("{while_down} requests in 5 s without the service, {} for a day", drained.len());
     // A probe at 0 s and then, with full jitter, at growing distances of at least 0.2 s.
     assert!(while_down <= 12, "{while_down}");
-    // 5,760 datums, a thousand a request, and what a probe took.
-    assert!((6..=9).contains(&drained.len()), "{}", drained.len());
+    // 5,760 datums, about 250 a request, and what a probe took.
+    assert!((23..=27).contains(&drained.len()), "{}", drained.len());
     let mut minutes: BTreeMap<SystemTime, usize> = BTreeMap::new();
     for datum in drained.iter().flat_map(|request| &request.datums) {
         *minutes.entry(datum.timestamp).or_default() += usize::from(datum.timestamp < limit);
@@ -111,10 +111,10 @@ fn live_delays<'a>(
 }
 
 /// The release binary at its defaults: its memory doesn't grow with what waits on the disk. While it
-/// is sent, it holds what one request holds, which 500 files fill.
+/// is sent, it holds a request or two: 2,000 files take long enough to see what that is.
 #[test]
 fn twenty_thousand_files_take_no_more_memory_than_ten() {
-    let hosts = [10, 500, 20_000].map(|minutes| {
+    let hosts = [10, 2_000, 20_000].map(|minutes| {
         let double = Double::start();
         double.always(Fault::unavailable());
         let config = "spool.max_bytes = \"1GiB\"\nspool.max_requests_per_second = 20\n";
@@ -139,7 +139,7 @@ fn twenty_thousand_files_take_no_more_memory_than_ten() {
         std::thread::sleep(SECOND / 20);
     }
     println!(
-        "resident KiB with 10, 500 and 20,000 files: {waiting:?} while nothing is taken, at most \
+        "resident KiB with 10, 2,000 and 20,000 files: {waiting:?} while nothing is taken, at most \
          {peaks:?} while they are sent, in {} requests",
         hosts[2].0.seen().accepted.len()
     );
