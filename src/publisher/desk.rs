@@ -241,7 +241,7 @@ impl Desk {
     fn last_words(&mut self, failed: bool, now: Moment) -> Act {
         if !failed {
             // What the service would refuse for its time isn't offered again and again.
-            let ready = self.may_go(now.wall);
+            let ready = self.may_go(now.boot);
             let fits = self.spool.datums_in_memory() <= MAX_DATUMS;
             let picked = if fits {
                 self.spool.pick_due(now.boot, &ready)

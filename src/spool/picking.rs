@@ -143,7 +143,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 const REQUEST_FRAME: usize = 300;
 /// A quarter of what a request may hold: a backlog of tens of thousands of files has to leave without
 /// a mebibyte of memory, and a day of the default metrics takes two dozen requests then.
-const BACKLOG_DATUMS: usize = 250;
+pub(super) const BACKLOG_DATUMS: usize = 250;
 const BACKLOG_BYTES: usize = 256 * 1_024;
 /// About as much: a datum takes as much text as it takes bytes in a request.
 const LOAD_KIB: u32 = 256;
