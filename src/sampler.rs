@@ -1,20 +1,21 @@
-//! The sampler: wakes at each tick, reads, folds, and closes periods and parts.
+//! The sampler: wakes at each tick, reads, folds, and hands on the parts that are closed.
 
 use crate::black_box::BlackBox;
 use crate::black_box::format::Reason;
-use crate::clock::{Boottime, Clock, Moment, Timestamp};
+use crate::clock::{Boottime, Clock, Moment};
 use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
+pub use crate::periods::Part;
+use crate::periods::Periods;
 use crate::recorder::Recorder;
 use crate::recorder::recording::Recording;
-use crate::recorder::replay::{Piece, past, replay};
+use crate::recorder::replay::past;
 use crate::sample::{Sample, Sources};
 use crate::source::kept::Report;
-use crate::ticks::Ticks;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
-use crate::window::{End, Figure, Form, Window};
+use crate::window::{Form, Window};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -30,20 +31,6 @@ pub struct Settings {
     pub form: Form,
     pub levels: Levels,
     pub schedule: Schedule,
-}
-
-/// A piece of a period, closed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// The period's start.
-    pub period: Timestamp,
-    /// When it is to be sent.
-    pub due: Boottime,
-    /// The period is over: nothing more of it is to come.
-    pub ends: bool,
-    pub figures: Vec<Figure>,
-    /// The sequence of the last sample in it.
-    pub through: u64,
 }
 
 /// What leaves the sampler, in the order of its happening.
@@ -85,10 +72,8 @@ pub struct Sampler<C> {
     settings: Settings,
     sources: Sources,
     sample: Sample,
-    window: Window,
+    periods: Periods,
     watch: UnderPressure,
-    ticks: Ticks,
-    cuts: Cuts,
     notifier: Notifier,
     recorder: Recorder,
     black_box: Option<BlackBox>,
@@ -99,15 +84,6 @@ pub struct Sampler<C> {
     is_ready: bool,
     /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
     parts: mpsc::UnboundedSender<Message<C>>,
-}
-
-/// When parts are cut off before their period's end.
-#[derive(Debug)]
-struct Cuts {
-    /// The first samples after the start leave then, unless something left before.
-    first: Option<Boottime>,
-    /// The period of the last urgent part: one a period is enough.
-    urgent: Option<Timestamp>,
 }
 
 impl<C> Sampler<C> {
@@ -126,18 +102,18 @@ impl<C> Sampler<C> {
         let mut sampler = Sampler {
             sources: open_sources(&settings, now.boot),
             sample,
-            window: open_window(&settings),
+            periods: Periods::new(
+                now,
+                settings.interval,
+                settings.schedule,
+                open_window(&settings),
+            ),
             recorder,
             black_box,
             taken,
             copy_at: now.boot,
             is_ready: false,
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
-            ticks: Ticks::new(now, settings.interval),
-            cuts: Cuts {
-                first: Some(now.boot.plus(settings.schedule.first_delay())),
-                urgent: None,
-            },
             clock,
             settings,
             notifier,
@@ -156,7 +132,7 @@ impl<C> Sampler<C> {
         if unreadable > 0 && newest > Some(taken) {
             self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
         }
-        let pieces = replay(past(inherited), taken, &mut self.window, now.wall, boot_id);
+        let parts = self.periods.take_up(past(inherited), taken, boot_id, now);
         let again = newest.unwrap_or(0).saturating_sub(taken);
         if again > 0 {
             tracing::info!(samples = again, "samples of an earlier run are folded in");
@@ -165,8 +141,8 @@ impl<C> Sampler<C> {
         if let Some(last) = of_boot.and_then(|recording| recording.samples().last()) {
             tell_step(last.taken, now);
         }
-        for Piece { period, figures, through } in pieces {
-            self.send(Message::Part(Part { period, due: now.boot, ends: true, figures, through }));
+        for part in parts {
+            self.send(Message::Part(part));
         }
     }
 
@@ -190,44 +166,39 @@ impl<C> Sampler<C> {
                 return;
             }
         }
-        let now = self.clock.now();
-        self.cut(End::Part, now.boot);
+        let part = self.periods.stop(self.clock.now());
+        self.send_part(part);
     }
 
     fn next_wake(&self) -> Boottime {
-        let now = self.clock.now();
-        let end = self.window.start().map(|start| {
-            let left = start.plus(self.settings.schedule.period).millis_since(now.wall);
-            now.boot.plus(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
-        });
-        let early = [end, self.cuts.first, self.notifier.wake_by()].into_iter().flatten();
-        early.fold(self.ticks.next(), Boottime::min)
+        let next = self.periods.next_wake(self.clock.now());
+        self.notifier.wake_by().map_or(next, |wake| next.min(wake))
     }
 
     fn wake(&mut self) {
         let now = self.clock.now();
         self.notifier.alive(now.boot);
-        if self.ticks.notice_step(now) {
-            self.step(now);
+        if self.periods.notice_step(now) {
+            tracing::warn!(wall = %now.wall, "the wall clock was stepped: the open period is closed as a part");
+            let part = self.periods.stepped(now);
+            self.send_part(part);
+            self.send(Message::ClockStepped);
         }
-        if self.window.is_over(now.wall) {
-            self.close_period(now);
+        let part = self.periods.close_over(now, self.watch.is_under());
+        self.send_part(part);
+        if let Some(covered) = self.periods.tick(now) {
+            self.tick(covered, now);
         }
-        if now.boot >= self.ticks.next() {
-            self.tick(now);
-        }
-        if self.cuts.first.is_some_and(|first| now.boot >= first) {
-            self.cuts.first = None;
-            self.cut(End::Part, now.boot);
-        }
+        let part = self.periods.first_point(now);
+        self.send_part(part);
     }
 
-    fn tick(&mut self, now: Moment) {
-        self.sample.covered = self.ticks.take(now);
+    fn tick(&mut self, covered: Tenths, now: Moment) {
+        self.sample.covered = covered;
         self.sample.sequence += 1;
         self.sources.read(&mut self.sample, now);
         self.recorder.append(&self.sample);
-        self.window.record(&self.sample);
+        self.periods.record(&self.sample);
         if self.taken.has_changed().unwrap_or(false) {
             self.recorder.set_taken_through(*self.taken.borrow_and_update());
         }
@@ -243,7 +214,7 @@ impl<C> Sampler<C> {
         if self.watch.is_under() {
             self.look_closer(now);
         }
-        self.ticks.aim(now, self.interval());
+        self.periods.aim(now, self.interval());
     }
 
     /// Under pressure: who holds the memory, and the recorder to the disk soon.
@@ -276,65 +247,34 @@ impl<C> Sampler<C> {
             Change::Began(reason) => {
                 tracing::warn!(?reason, interval = ?self.settings.pressure_interval.duration(),
                     "the host is under memory pressure: sampling faster");
-                let period = self.window.start();
-                if period.is_some() && std::mem::replace(&mut self.cuts.urgent, period) != period {
-                    self.cut(End::Part, now.boot.plus(self.settings.schedule.urgent_delay()));
-                }
+                let part = self.periods.urgent(now);
+                self.send_part(part);
             }
             Change::Ended => tracing::info!("the memory pressure is over"),
         }
     }
 
-    fn close_period(&mut self, now: Moment) {
-        let Some(period) = self.window.start() else { return };
-        let due = self.settings.schedule.due(period, self.watch.is_under());
-        let wait = Duration::from_millis(u64::try_from(due.millis_since(now.wall)).unwrap_or(0));
-        let due = now.boot.plus(wait.min(self.settings.schedule.every * 2));
-        self.cut(End::Period, due);
-    }
-
-    /// A step of the wall clock: what was sampled before it stays where it was.
-    fn step(&mut self, now: Moment) {
-        tracing::warn!(wall = %now.wall, "the wall clock was stepped: the open period is closed as a part");
-        let same = !self.window.is_over(now.wall);
-        self.cut(if same { End::Part } else { End::Period }, now.boot);
-        self.send(Message::ClockStepped);
-    }
-
-    fn cut(&mut self, end: End, due: Boottime) {
-        let Some(period) = self.window.start() else { return };
-        let through = self.window.through();
-        let figures = self.window.close(end);
-        let ends = end == End::Period;
-        if figures.is_empty() && !ends {
-            return;
-        }
-        let first = if figures.is_empty() { None } else { self.cuts.first.take() };
-        let due = first.map_or(due, |first| due.min(first));
-        self.send(Message::Part(Part { period, due, ends, figures, through }));
-    }
-
     fn reload(&mut self, reload: Reload<C>) {
         let now = self.clock.now();
-        if self.window.is_over(now.wall) {
-            self.close_period(now);
-        } else if let Some(period) = self.window.start() {
-            let due = self.settings.schedule.due(period, self.watch.is_under());
-            let wait =
-                Duration::from_millis(u64::try_from(due.millis_since(now.wall)).unwrap_or(0));
-            self.cut(End::Part, now.boot.plus(wait));
-        }
-        self.settings = reload.settings;
+        let settings = reload.settings;
+        let (schedule, window) = (settings.schedule, open_window(&settings));
+        let part = self.periods.reload(now, self.watch.is_under(), schedule, window);
+        self.send_part(part);
+        self.settings = settings;
         if let Some(recorder) = reload.recorder {
             self.recorder = recorder;
         }
         self.sources = open_sources(&self.settings, now.boot);
         self.sample.extras = vec![None; self.settings.extras.len()];
-        let earlier = std::mem::replace(&mut self.window, open_window(&self.settings));
-        self.window.continue_from(earlier);
         self.watch.adjust(self.settings.levels, self.settings.schedule.period);
-        self.ticks.aim(now, self.interval());
+        self.periods.aim(now, self.interval());
         self.send(Message::Reload(reload.behind));
+    }
+
+    fn send_part(&self, part: Option<Part>) {
+        if let Some(part) = part {
+            self.send(Message::Part(part));
+        }
     }
 
     /// Nobody behind any more means that the process is ending; `run` sees it.
