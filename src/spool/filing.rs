@@ -79,10 +79,11 @@ impl Spool {
         news
     }
 
-    /// When the disk is to be tried again.
+    /// When the disk is to be tried again; `None` where it has nothing to write.
     pub fn retry_at(&self) -> Option<Boottime> {
+        let waits = self.entries.iter().any(|entry| entry.filing == Filing::Waits);
         match self.disk {
-            Disk::Fails { retry_at, .. } => Some(retry_at),
+            Disk::Fails { retry_at, .. } if waits => Some(retry_at),
             _ => None,
         }
     }
