@@ -85,6 +85,9 @@ pub struct Spool {
     bytes: usize,
     disk: Disk,
     loading: bool,
+    /// Couldn't be removed or read: tried again when the disk takes something.
+    undone: Vec<Job>,
+    unread: Vec<Filed>,
     /// Delivered or given up while being written: removed once that is done.
     orphans: Vec<Key>,
     /// Whether what waits for the InstanceId can be completed.
@@ -131,6 +134,8 @@ impl Spool {
             bytes: 0,
             disk: Disk::Absent { since: now },
             loading: false,
+            undone: Vec::new(),
+            unread: Vec::new(),
             orphans: Vec::new(),
             completes: false,
             jobs: Vec::new(),
@@ -158,7 +163,7 @@ impl Spool {
 
     /// Publishes that wait, wherever they are.
     pub fn len(&self) -> usize {
-        self.entries.len() + self.filed.len()
+        self.entries.len() + self.filed.len() + self.unread.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -181,7 +186,8 @@ impl Spool {
 
     /// What the backlog takes, on the disk and in memory: what is live isn't counted.
     pub fn backlog_bytes(&self, now: Boottime) -> u64 {
-        let filed: u64 = self.filed.iter().map(|file| u64::from(file.kib)).sum();
+        let filed = self.filed.iter().chain(&self.unread);
+        let filed: u64 = filed.map(|file| u64::from(file.kib)).sum();
         let entries = self.entries.iter().filter(|entry| !entry.is_live(now));
         filed * 1_024 + entries.map(|entry| entry.bytes() as u64).sum::<u64>()
     }
@@ -198,6 +204,7 @@ impl Spool {
     pub fn keep(&mut self, mut entry: Entry) -> usize {
         entry.after = self.newest;
         while self.entries.iter().any(|other| other.key == entry.key)
+            || self.unread.iter().any(|file| file.key == entry.key)
             || self.filed.binary_search_by_key(&entry.key, |file| file.key).is_ok()
         {
             entry.key.extra += 1;
@@ -303,7 +310,10 @@ impl Spool {
             match &mut entry.filing {
                 Filing::Waits => {}
                 Filing::Writing { changed } => *changed = true,
-                Filing::Filed { .. } => self.replace(key),
+                Filing::Filed { .. } => {
+                    entry.behind = false;
+                    self.replace(key);
+                }
             }
             return;
         }

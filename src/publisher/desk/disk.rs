@@ -38,6 +38,14 @@ impl Desk {
                 };
                 self.lose(cause, datums, now.boot);
             }
+            Done::NotDone { job, reason } => {
+                if self.spool.not_done(job) {
+                    tracing::warn!(
+                        reason,
+                        "the state directory: what is delivered can't be removed; that is tried again"
+                    );
+                }
+            }
             Done::Failed { what, reason } => {
                 tracing::warn!(reason, "the state directory: cannot {what}");
             }
@@ -75,6 +83,11 @@ impl Desk {
             let content = match content {
                 Ok((head, content)) => {
                     Some((head.closed(), self.completed(file, &head, content, now)))
+                }
+                Err(lost) if lost.later => {
+                    tracing::warn!(lost.reason, "a file of the spool can't be read now");
+                    self.spool.unread(file);
+                    continue;
                 }
                 Err(lost) => {
                     tracing::warn!(
