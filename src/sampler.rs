@@ -155,12 +155,13 @@ impl<C> Sampler<C> {
         tokio::pin!(stop);
         let mut alarm = self.clock.alarm();
         loop {
-            let wake = self.next_wake();
+            let (wake, again) = (self.next_wake(), self.interval().duration());
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 Some(reload) = reloads.recv() => self.reload(reload),
-                () = alarm.until_and_again(wake, self.interval().duration()) => self.wake(),
+                Ok(()) = self.taken.changed() => self.note_taken(),
+                () = alarm.until_and_again(wake, again) => self.wake(),
             }
             if self.parts.is_closed() {
                 return;
@@ -199,9 +200,6 @@ impl<C> Sampler<C> {
         self.sources.read(&mut self.sample, now);
         self.recorder.append(&self.sample);
         self.periods.record(&self.sample);
-        if self.taken.has_changed().unwrap_or(false) {
-            self.recorder.set_taken_through(*self.taken.borrow_and_update());
-        }
         if !std::mem::replace(&mut self.is_ready, true) {
             notify::ready();
         }
@@ -215,6 +213,11 @@ impl<C> Sampler<C> {
             self.look_closer(now);
         }
         self.periods.aim(now, self.interval());
+    }
+
+    /// At once: what is safe isn't to be folded again after a crash.
+    fn note_taken(&mut self) {
+        self.recorder.set_taken_through(*self.taken.borrow_and_update());
     }
 
     /// Under pressure: who holds the memory, and the recorder to the disk soon.

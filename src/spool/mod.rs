@@ -88,6 +88,10 @@ pub struct Spool {
     /// Couldn't be removed or read: tried again when the disk takes something.
     undone: Vec<Job>,
     unread: Vec<Filed>,
+    /// Kept before the disk said what it has: parts of an earlier run may be among them that it has
+    /// too.
+    unseen: Vec<Key>,
+    seen: bool,
     /// Delivered or given up while being written: removed once that is done.
     orphans: Vec<Key>,
     /// Whether what waits for the InstanceId can be completed.
@@ -136,6 +140,8 @@ impl Spool {
             loading: false,
             undone: Vec::new(),
             unread: Vec::new(),
+            unseen: Vec::new(),
+            seen: false,
             orphans: Vec::new(),
             completes: false,
             jobs: Vec::new(),
@@ -147,6 +153,11 @@ impl Spool {
         files.sort_by_key(|file| file.key);
         self.kib += files.iter().map(|file| u64::from(file.kib)).sum::<u64>();
         self.newest = self.newest.max(taken_through);
+        let unseen = std::mem::take(&mut self.unseen);
+        self.seen = true;
+        for file in files.extract_if(.., |file| unseen.contains(&file.key)) {
+            self.know_again(file);
+        }
         let own: Vec<Filed> = self.filed.drain(..).collect();
         files.extend(own);
         files.sort_by_key(|file| file.key);
@@ -154,6 +165,18 @@ impl Spool {
         self.filed = files.into();
         if matches!(self.disk, Disk::Absent { .. }) {
             self.disk = Disk::Works;
+        }
+    }
+
+    /// A file whose samples were folded again because the disk said nothing in time: the part that
+    /// was kept stands for both.
+    fn know_again(&mut self, file: Filed) {
+        let (key, kib) = (file.key, file.kib);
+        match self.entry(key) {
+            Some(entry) if entry.filing == Filing::Waits => entry.filing = Filing::Filed { kib },
+            // It is being written over, and counted then.
+            Some(_) => self.kib -= u64::from(kib),
+            None => self.remove(key, kib),
         }
     }
 
@@ -212,6 +235,9 @@ impl Spool {
         self.newest = self.newest.max(entry.key.through);
         if entry.content.is_empty() {
             return 0;
+        }
+        if !self.seen && self.unseen.len() < MOST_UNSEEN {
+            self.unseen.push(entry.key);
         }
         self.insert(entry);
         self.make_room_in_memory()
@@ -340,3 +366,6 @@ impl Spool {
         self.bytes -= entry.bytes();
     }
 }
+
+/// What is folded again comes first, and a ring doesn't hold more periods.
+const MOST_UNSEEN: usize = 10_000;
