@@ -7,6 +7,7 @@ use super::ledger::NO_PART;
 use super::service::{Request, Verdict};
 use super::start::{INTERVAL, PRESSURE_INTERVAL, learn, moment, schedule, settings, window};
 use super::time::{MINUTE, SECOND, Time, true_time};
+use super::weather::Kind;
 use super::world::Outside;
 use cwmem::batch::Batch;
 use cwmem::identity::Identity;
@@ -43,9 +44,8 @@ pub struct Process {
     pub thread: Thread,
     pub request: Option<Request>,
     pub wake_at: Option<Time>,
-    /// What the sampler is told of `taken_through`, and whether that is news to it.
+    /// What the sampler is told of `taken_through`.
     pub told: u64,
-    pub tell: bool,
     pub deadline: Option<Time>,
     /// The sampler has ended.
     pub stops: bool,
@@ -168,9 +168,6 @@ impl Process {
         let live = out.rings.live.as_mut().ok_or("there is no ring")?;
         live.append(&self.sample);
         self.periods.record(&self.sample);
-        if std::mem::take(&mut self.tell) {
-            live.set_taken_through(self.told);
-        }
         match self.watch.observe(&self.sample) {
             Some(Change::Began(_)) => {
                 let part = self.periods.urgent(now);
@@ -317,8 +314,10 @@ impl Process {
             let counted = self.desk.backlog(moment(out).boot).dropped();
             out.ledger.taken(&mut self.uncovered, taken, counted)?;
         }
-        self.tell |= taken != self.told;
         self.told = taken;
+        if let Some(live) = &mut out.rings.live {
+            live.set_taken_through(taken);
+        }
         Ok(())
     }
 
@@ -408,8 +407,9 @@ impl Process {
             let Some(place) = out.ledger.stored(datum, order)? else { continue };
             let part = &out.ledger.parts[place as usize];
             let since = self.sending.healthy_since.filter(|since| *since <= part.due);
+            let in_time = matches!(out.weather.kind, Kind::Elsewhere | Kind::AtOnce);
             let ahead = part.period.millis_since(true_time(part.due)) > 0;
-            if since.is_some() && !ahead && out.now > part.due + LATE {
+            if since.is_some() && in_time && !ahead && out.now > part.due + LATE {
                 return Err(format!(
                     "the part of {} through {} was due at {} and comes now, with a service that answers",
                     part.period,

@@ -69,7 +69,6 @@ impl Process {
             request: None,
             wake_at: None,
             told: taken,
-            tell: false,
             deadline: None,
             stops: false,
             ends: false,
