@@ -85,6 +85,8 @@ pub struct Spool {
     bytes: usize,
     disk: Disk,
     loading: bool,
+    /// Files given up since the disk took something last.
+    made_room: u32,
     /// Couldn't be removed or read: tried again when the disk takes something.
     undone: Vec<Job>,
     unread: Vec<Filed>,
@@ -139,6 +141,7 @@ impl Spool {
             disk: Disk::Absent { since: now },
             loading: false,
             undone: Vec::new(),
+            made_room: 0,
             unread: Vec::new(),
             unseen: Vec::new(),
             seen: false,
