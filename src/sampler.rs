@@ -10,7 +10,7 @@ pub use crate::periods::Part;
 use crate::periods::Periods;
 use crate::recorder::Recorder;
 use crate::recorder::recording::Recording;
-use crate::recorder::replay::past;
+use crate::recorder::replay::{past, unreadable};
 use crate::sample::{Sample, Sources};
 use crate::source::kept::Report;
 use crate::under_pressure::{Change, Levels, UnderPressure};
@@ -128,8 +128,9 @@ impl<C> Sampler<C> {
         let marks = inherited.iter().map(Recording::taken_through);
         let taken = marks.fold(taken, u64::max);
         let newest = inherited.iter().filter_map(|recording| recording.contents().newest()).max();
-        let unreadable: u64 = inherited.iter().map(Recording::damaged).sum();
-        if unreadable > 0 && newest > Some(taken) {
+        let gaps = unreadable(inherited, taken);
+        let unreadable: u64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
+        if unreadable > 0 {
             self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
         }
         let parts = self.periods.take_up(past(inherited), taken, boot_id, now);
