@@ -31,7 +31,7 @@ fn planted_bugs_are_found_within_a_thousand_days() {
         "no-replay",
         "early-taken",
         "phantom-write",
-        "deaf-to-steps",
+        "lost-at-step",
         "eager-retry",
         "blind-to-marks",
     ] {

@@ -10,8 +10,8 @@ pub enum Bug {
     EarlyTaken,
     /// The disk says that it wrote what it didn't.
     PhantomWrite,
-    /// Steps of the wall clock aren't noticed.
-    DeafToSteps,
+    /// What is cut off at a step of the wall clock goes nowhere.
+    LostAtStep,
     /// A failing service is asked again at once.
     EagerRetry,
     /// The folder is listed without the mark of what was delivered.
@@ -24,7 +24,7 @@ impl Bug {
         ("no-replay", Bug::NoReplay),
         ("early-taken", Bug::EarlyTaken),
         ("phantom-write", Bug::PhantomWrite),
-        ("deaf-to-steps", Bug::DeafToSteps),
+        ("lost-at-step", Bug::LostAtStep),
         ("eager-retry", Bug::EagerRetry),
         ("blind-to-marks", Bug::BlindToMarks),
     ];

@@ -10,6 +10,7 @@ use cwmem::periods::Part;
 use cwmem::spool::Key;
 use cwmem::spool::text;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 /// What a life added up to.
 #[derive(Debug, Default, Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct Tally {
     pub repeated: u64,
     /// Samples that went with the host's memory.
     pub with_the_host: u64,
+    /// Samples that no disk and no ring could keep, counted.
+    pub written_over: u64,
     /// Samples that still wait on the disk at the end.
     pub waiting: u64,
     pub kills: u64,
@@ -45,6 +48,7 @@ impl Tally {
         self.delivered += other.delivered;
         self.counted += other.counted;
         self.repeated += other.repeated;
+        self.written_over += other.written_over;
         self.with_the_host += other.with_the_host;
         self.waiting += other.waiting;
         self.kills += other.kills;
@@ -304,6 +308,14 @@ impl Ledger {
         for place in open.iter().chain(parts).copied().collect::<Vec<_>>() {
             let sample = &mut self.samples[place as usize];
             sample.excused = sample.excused || now.saturating_sub(sample.taken_at) <= longest;
+        }
+    }
+
+    /// A start counts these samples as lost: the ring was too short to give them back.
+    pub fn written_over(&mut self, gap: Range<u64>) {
+        for place in gap.filter_map(|sequence| self.of_sequence.get(&sequence)) {
+            self.samples[*place as usize].excused = true;
+            self.tally.written_over += 1;
         }
     }
 

@@ -33,6 +33,7 @@ pub struct Process {
     pub identity: Identity,
     /// When IMDS tells the InstanceId; `None`: it has, or needn't.
     pub known_at: Option<Time>,
+    pub learned: bool,
     pub periods: Periods,
     pub watch: UnderPressure,
     pub sample: Sample,
@@ -121,6 +122,7 @@ impl Process {
         if known {
             self.known_at = None;
             learn(&mut self.identity);
+            self.learned = true;
         }
         if !self.stops {
             self.wake(out)?;
@@ -143,8 +145,9 @@ impl Process {
     /// As `Sampler::wake`.
     fn wake(&mut self, out: &mut Outside) -> Result<(), String> {
         let now = moment(out);
-        if out.options.bug != Some(Bug::DeafToSteps) && self.periods.notice_step(now) {
+        if self.periods.notice_step(now) {
             let part = self.periods.stepped(now);
+            let part = part.filter(|_| out.options.bug != Some(Bug::LostAtStep));
             self.cut(part, out)?;
             self.channel.push_back(Message::ClockStepped);
         }
@@ -248,7 +251,9 @@ impl Process {
             self.take(message, out);
         }
         let now = moment(out);
-        self.desk.know(&self.identity);
+        if std::mem::take(&mut self.learned) {
+            self.desk.know(&self.identity);
+        }
         if self.stops {
             self.desk.stop(now.boot);
         }

@@ -12,13 +12,14 @@ use cwmem::config::{self, OnEc2};
 use cwmem::datum::Resolution;
 use cwmem::delivery::Schedule;
 use cwmem::dimension::{DimensionSet, Member};
+use cwmem::health::Cause;
 use cwmem::identity::{Identity, Local, document};
 use cwmem::owner::Owner;
 use cwmem::periods::Periods;
 use cwmem::publisher::Settings;
 use cwmem::publisher::desk::{Desk, Whose};
 use cwmem::recorder::recording::Recording;
-use cwmem::recorder::replay::past;
+use cwmem::recorder::replay::{past, unreadable};
 use cwmem::sample::Sample;
 use cwmem::spool::disk::Done;
 use cwmem::under_pressure::{Levels, UnderPressure};
@@ -58,6 +59,7 @@ impl Process {
         let mut process = Process {
             identity,
             known_at,
+            learned: false,
             periods: sampled.periods,
             watch: UnderPressure::new(LEVELS, PERIOD),
             sample: Sample::new(now, 0),
@@ -77,6 +79,8 @@ impl Process {
             sending: Sending::new(out.now),
         };
         process.sample.sequence = sampled.sequence;
+        let unreadable = usize::try_from(sampled.unread).unwrap_or(usize::MAX);
+        process.desk.lost(Cause::Recorder, unreadable, now.boot);
         process.take_up(sampled.parts, sampled.lost, out)?;
         process.pump(out)?;
         Ok(process)
@@ -109,6 +113,7 @@ struct Sampled {
     /// The sequences of the samples that are folded again.
     lost: Vec<u64>,
     sequence: u64,
+    unread: u64,
 }
 
 impl Sampled {
@@ -142,12 +147,17 @@ impl Sampled {
             Some(Bug::NoReplay) => opened.inherited.clear(),
             _ => {}
         }
+        let mut unread = 0;
+        for gap in unreadable(&opened.inherited, through) {
+            unread += gap.end - gap.start;
+            out.ledger.written_over(gap);
+        }
         let parts = periods.take_up(past(&opened.inherited), through, &whose.boot_id, now);
         let samples = opened.inherited.iter().flat_map(Recording::samples);
         let lost = samples.map(|sample| sample.sequence).filter(|sequence| *sequence > through);
         let lost = lost.collect();
         let sequence = opened.last.max(taken);
-        Ok((Sampled { periods, parts, lost, sequence }, taken))
+        Ok((Sampled { periods, parts, lost, sequence, unread }, taken))
     }
 }
 
