@@ -218,7 +218,15 @@ impl<C> Sampler<C> {
 
     /// At once: what is safe isn't to be folded again after a crash.
     fn note_taken(&mut self) {
-        self.recorder.set_taken_through(*self.taken.borrow_and_update());
+        let taken = *self.taken.borrow_and_update();
+        if taken > self.sample.sequence {
+            // A disk that answered late knows of an earlier run that the ring didn't: what comes
+            // now must lie above it, or a crash would take it for safe.
+            let part = self.periods.stop(self.clock.now());
+            self.send_part(part);
+            self.sample.sequence = taken;
+        }
+        self.recorder.set_taken_through(taken);
     }
 
     /// Under pressure: who holds the memory, and the recorder to the disk soon.
