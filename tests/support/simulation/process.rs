@@ -65,11 +65,8 @@ pub struct Sending {
     healthy_since: Option<Time>,
     failing_since: Time,
     failed: u64,
-    /// When the last request set out, if it was of backlog alone and was accepted.
-    backlog_at: Option<Time>,
-    is_backlog: bool,
-    /// When the last request set out.
-    began: Time,
+    /// When the last requests of backlog alone set out.
+    backlog: Vec<Time>,
     /// Wakings without time passing.
     spins: (Time, u32),
 }
@@ -80,9 +77,7 @@ impl Sending {
             healthy_since: Some(now),
             failing_since: now,
             failed: 0,
-            backlog_at: None,
-            is_backlog: false,
-            began: now,
+            backlog: Vec::new(),
             spins: (now, 0),
         }
     }
@@ -320,6 +315,11 @@ impl Process {
             out.ledger.taken(&mut self.uncovered, taken, counted)?;
         }
         self.told = taken;
+        if taken > self.sample.sequence && !self.stops {
+            let part = self.periods.stop(moment(out));
+            self.cut(part, out)?;
+            self.sample.sequence = taken;
+        }
         if let Some(live) = &mut out.rings.live {
             live.set_taken_through(taken);
         }
@@ -338,12 +338,12 @@ impl Process {
         out.ledger.tally.requests += 1;
         let live = self.is_live(&batch, out)?;
         let sending = &mut self.sending;
-        (sending.is_backlog, sending.began) = (!live, out.now);
         if sending.healthy_since.is_some() && !live && out.weather.poison == 0 {
-            let soon = |at: Time| out.now < at + BACKLOG_INTERVAL;
-            let steady = !self.stops && out.weather.disk.is_empty();
-            if steady && sending.backlog_at.is_some_and(soon) {
-                return Err("backlog is sent faster than spool.max_requests_per_second".into());
+            sending.backlog.retain(|at| out.now - at < SECOND);
+            sending.backlog.push(out.now);
+            if !self.stops && sending.backlog.len() > MOST_BACKLOG {
+                let count = sending.backlog.len();
+                return Err(format!("{count} requests of backlog are sent within a second"));
             }
             self.check_order(&batch, out)?;
         }
@@ -429,7 +429,6 @@ impl Process {
     fn request_is_answered(&mut self, out: &mut Outside) -> Result<(), String> {
         let Some(request) = self.request.take() else { return Ok(()) };
         let sending = &mut self.sending;
-        sending.backlog_at = None;
         match &request.answer.outcome {
             Outcome::Retry { .. } => {
                 if sending.healthy_since.take().is_some() {
@@ -443,11 +442,7 @@ impl Process {
                 }
             }
             Outcome::Accepted | Outcome::Rejected { .. } => {
-                let probed = sending.healthy_since.is_none();
                 sending.healthy_since.get_or_insert(out.now);
-                let accepted = request.answer.outcome == Outcome::Accepted;
-                sending.backlog_at =
-                    (accepted && sending.is_backlog && !probed).then_some(sending.began);
             }
         }
         let eager = out.options.bug == Some(Bug::EagerRetry);
@@ -489,5 +484,5 @@ const GRACE: Time = 5 * SECOND;
 const LATE: Time = MINUTE + 30 * SECOND;
 /// Backoff begins with short waits.
 const FAILED_AT_ONCE: u64 = 12;
-/// A fifth of a second, less what reading from the disk takes.
-const BACKLOG_INTERVAL: Time = 180_000;
+/// `spool.max_requests_per_second`, and one that waited for the disk.
+const MOST_BACKLOG: usize = 6;

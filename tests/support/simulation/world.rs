@@ -36,6 +36,8 @@ pub struct World {
     out: Outside,
     process: Option<Process>,
     starts_at: Time,
+    /// What the last process left in the ring only.
+    open: Vec<u32>,
     /// The next of the weather's events.
     event: usize,
     end: Time,
@@ -123,7 +125,7 @@ impl World {
             },
             weather,
         };
-        World { out, process: None, starts_at: 0, event: 0, end }
+        World { out, process: None, starts_at: 0, open: Vec::new(), event: 0, end }
     }
 
     pub fn run(mut self) -> Result<Tally, String> {
@@ -265,6 +267,7 @@ impl World {
         for ((_, count), counted) in backlog.dropped.iter().zip(&mut self.out.ledger.counted) {
             *counted += count;
         }
+        self.open.clone_from(&process.open);
         process.thread.die(&mut self.out.around());
         let mark = self.out.rings.live.as_ref().map_or(0, |ring| ring.taken_through());
         self.out.ledger.died(mark);
@@ -273,10 +276,9 @@ impl World {
 
     fn cut_power(&mut self, down: Time) -> Result<(), String> {
         self.out.ledger.tally.power_cuts += 1;
-        let open = self.process.as_ref().map(|process| process.open.clone()).unwrap_or_default();
         self.kill(down)?;
         let out = &mut self.out;
-        out.ledger.host_died(&open, out.now, NEVER);
+        out.ledger.host_died(&self.open, out.now, NEVER);
         out.files.lose_unflushed(out.now, &mut out.dice, &mut out.ledger);
         out.rings = Rings::default();
         self.starts_at = out.now + down;
