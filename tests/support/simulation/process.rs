@@ -338,7 +338,7 @@ impl Process {
         out.ledger.tally.requests += 1;
         let live = self.is_live(&batch, out)?;
         let sending = &mut self.sending;
-        if sending.healthy_since.is_some() && !live && out.weather.poison == 0 {
+        if sending.healthy_since.is_some() && !live && !out.weather.is_refused() {
             sending.backlog.retain(|at| out.now - at < SECOND);
             sending.backlog.push(out.now);
             if !self.stops && sending.backlog.len() > MOST_BACKLOG {
@@ -358,8 +358,11 @@ impl Process {
         Ok(())
     }
 
-    /// Whether some of it isn't backlog yet.
+    /// Whether some of it isn't backlog yet; what the agent says of itself goes as it comes.
     fn is_live(&self, batch: &Batch, out: &Outside) -> Result<bool, String> {
+        if batch.datums.iter().all(|datum| datum.name.starts_with("Agent")) {
+            return Ok(true);
+        }
         for datum in &batch.datums {
             if let Some((place, _)) = out.ledger.part_of(datum)? {
                 let part = &out.ledger.parts[place as usize];

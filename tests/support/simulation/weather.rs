@@ -205,6 +205,12 @@ impl Weather {
         self.flaky = 0;
     }
 
+    /// The service refuses some datums: for what they are, or for the clock that stamped them.
+    pub fn is_refused(&self) -> bool {
+        let step = |(_, event): &(Time, Event)| matches!(event, Event::Step(_));
+        self.poison > 0 || self.ahead != 0 || self.events.iter().any(step)
+    }
+
     /// The order of what waits is another than that of the files' names.
     pub fn is_rough_on_order(&self) -> bool {
         let step = |(_, event): &(Time, Event)| matches!(event, Event::Step(_));
