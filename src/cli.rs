@@ -1,10 +1,11 @@
 //! The command line: parses it, loads what every command needs, and hands over to the command.
 
+use crate::allocator;
 use crate::clock::Clock;
 use crate::command;
 use crate::command::output;
 use crate::command::run::Loader;
-use crate::config::{self, Overrides};
+use crate::config::{self, Config, Overrides, State};
 use crate::environment;
 use crate::exit::Exit;
 use crate::log;
@@ -51,6 +52,11 @@ enum Command {
     Explain,
     /// Show what was recorded, second by second, with the processes at the peaks
     History(command::history::Options),
+    /// Show what the running agent does: last sample and publish, what waits, what was lost
+    Status(command::status::Options),
+    /// Look at what waits to be sent, while the agent is stopped; take it over or set it aside
+    #[command(subcommand)]
+    Spool(command::spool::Action),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -63,6 +69,7 @@ enum Command {
 
 /// Parses the command line and runs the command.
 pub fn main() -> Exit {
+    allocator::be_frugal();
     std::panic::set_hook(Box::new(|info| {
         output::complain(format_args!("this is a bug, please report it: {info}"));
         std::process::exit(i32::from(Exit::Bug.code()));
@@ -79,6 +86,10 @@ pub fn main() -> Exit {
         Command::Completions { shell } => command::completions::run(*shell, &mut Cli::command()),
         Command::Man { dir } => command::man::run(Cli::command(), dir.as_deref()),
         Command::History(options) => command::history::run(&folders(&cli.common), options),
+        Command::Status(options) => {
+            let [_, runtime] = folders(&cli.common);
+            command::status::run(&runtime, options)
+        }
         command => with_config(command, &cli.common),
     }
 }
@@ -112,7 +123,11 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Once(options) => command::once::run(&config, options, &clock).await,
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
-            Command::History(_) | Command::Completions { .. } | Command::Man { .. } => Exit::Ok,
+            Command::Spool(action) => command::spool::run(&config, action, &clock),
+            Command::History(_)
+            | Command::Status(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => Exit::Ok,
         }
     });
     // A name that is still being looked up must not hold the process.
@@ -120,11 +135,17 @@ fn with_config(command: &Command, common: &Common) -> Exit {
     exit
 }
 
-/// Where recordings are: the copies, then the live ones. A broken configuration mustn't keep them
-/// from whoever looks for what broke.
+/// The state directory and the runtime directory. A broken configuration mustn't keep recordings
+/// and status from whoever looks for what broke.
 fn folders(common: &Common) -> [PathBuf; 2] {
-    let config = loader(common.clone())().unwrap_or_default();
-    [config.state.directory, config.state.runtime_directory]
+    let state = loader(common.clone())().map(|config| config.state).unwrap_or_else(|_| {
+        let State { directory: state, runtime_directory: runtime } = Config::default().state;
+        State {
+            directory: directory("STATE_DIRECTORY").unwrap_or(state),
+            runtime_directory: directory("RUNTIME_DIRECTORY").unwrap_or(runtime),
+        }
+    });
+    [state.directory, state.runtime_directory]
 }
 
 fn loader(common: Common) -> Loader {

@@ -62,6 +62,14 @@ impl Datum {
     }
 }
 
+/// A datum less its namespace and dimensions.
+impl From<Datum> for Figure {
+    fn from(datum: Datum) -> Figure {
+        let Datum { name, unit, timestamp, statistics, .. } = datum;
+        Figure { name, unit, timestamp, statistics }
+    }
+}
+
 /// The API's own shape in JSON: less its Namespace, a line is what
 /// `aws cloudwatch put-metric-data --metric-data` takes. Absent fields are absent, not null.
 impl Serialize for Datum {

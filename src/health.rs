@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::clock::Timestamp;
+use crate::clock::{Boottime, Timestamp};
 use crate::distribution::Statistics;
 use crate::units::Unit;
 use crate::window::Figure;
@@ -80,12 +80,22 @@ impl Cause {
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     dropped: [u64; Cause::ALL.len()],
+    last: [Option<Boottime>; Cause::ALL.len()],
     told: [u64; Cause::ALL.len()],
 }
 
 impl Health {
     pub fn dropped(&mut self, cause: Cause, datums: usize) {
         self.dropped[cause as usize] += datums as u64;
+    }
+
+    /// Notes when something was last given up.
+    pub fn note(&mut self, cause: Cause, now: Boottime) {
+        self.last[cause as usize] = Some(now);
+    }
+
+    pub fn last(&self, cause: Cause) -> Option<Boottime> {
+        self.last[cause as usize]
     }
 
     /// All datums given up since the start.

@@ -4,6 +4,8 @@
 
 pub mod units;
 
+pub mod allocator;
+
 pub mod clock;
 pub mod environment;
 pub mod exit;
@@ -64,6 +66,8 @@ pub mod sampler;
 pub mod publisher;
 
 pub mod state;
+
+pub mod status;
 
 pub mod log;
 

@@ -131,7 +131,8 @@ fn usable(info: &MemInfo) -> Option<f64> {
     (usable > 0).then_some(usable as f64)
 }
 
-fn memory_used_percent(info: &MemInfo) -> Option<f64> {
+/// The formula of MemoryUsedPercent.
+pub fn memory_used_percent(info: &MemInfo) -> Option<f64> {
     Some(100.0 * (1.0 - available_share(info)?))
 }
 

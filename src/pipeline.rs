@@ -3,21 +3,23 @@
 //! The sampler produces, the publisher consumes; this is the only place that knows both. A stop
 //! ends the sampler first; the closed channel ends the publisher.
 
+mod settings;
+
 use crate::clock::{Boottime, Clock};
 use crate::config::Config;
-use crate::datum::Resolution;
-use crate::delivery::Schedule;
 use crate::dimension::DimensionName;
 use crate::identity::discover::{Wanted, discover};
 use crate::identity::imds::Imds;
 use crate::identity::{Identity, Local};
 use crate::log;
 use crate::notify::{self, Notifier};
-use crate::publisher::{self, Behind, Publisher, Summary, Told, Whose};
-use crate::sampler::{self, Memory, Reload, Sampler};
+use crate::publisher::{Behind, Publisher, Summary, Told, Whose};
+use crate::sampler::{Memory, Reload, Sampler};
 use crate::sink::Sink;
 use crate::state::{self, Kept};
-use crate::under_pressure::Levels;
+use crate::status::asked::{self, Asked, InForce};
+use crate::status::{self, socket};
+use settings::{publisher_settings, sampler_settings};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 
@@ -74,26 +76,37 @@ where
     let boot_id = whose.boot_id.clone();
     let memory = Memory { recorder, black_box, inherited, taken_through, taken, boot_id };
     let settings = sampler_settings(&config, place);
-    let sampler =
-        Sampler::new(settings, clock.clone(), notifier, memory, parts).run(reloads, async {
-            // An error means that the control below is gone: no one could stop it any more.
-            let _ = stopped.await;
-        });
+    let sampler = Sampler::new(settings, clock.clone(), notifier, memory, parts);
+    let in_force = watch::Sender::new(asked::in_force(&config, names.clone()));
     let sink = make_sink(&config, names.clone());
     let behind =
         Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
     let (told_backlog, _) = watch::channel(None);
+    let asked = Asked {
+        started: clock.now(),
+        whose: whose.clone(),
+        seen: sampler.seen(),
+        backlog: told_backlog.subscribe(),
+        in_force: in_force.subscribe(),
+    };
+    let socket = config.state.runtime_directory.join(status::SOCKET);
+    let status = socket::serve(socket, clock.clone(), move |now| asked.report(now));
     let told = Told { taken: told_taken, backlog: told_backlog };
     let fork = random.fork();
     let publisher =
         Publisher::new(clock.clone(), behind, whose.clone(), (disk, found), told, until, fork);
     let publisher = publisher.run(closed);
     let outside = Outside { clock, random, local, imds, place, whose, make_sink, load };
-    let control = Control { config, outside, identity, reload, deadline };
+    let control = Control { config, outside, identity, in_force, reload, deadline };
+    let sampler = sampler.run(reloads, async {
+        // An error means that the control is gone: no one could stop it any more.
+        let _ = stopped.await;
+    });
     let tasks = LocalSet::new();
     let all = tasks.run_until(async move {
         let publisher = spawn_local(publisher);
         spawn_local(control.run(signals, stop));
+        spawn_local(status);
         sampler.await;
         publisher.await
     });
@@ -121,7 +134,8 @@ struct Control<S, M, L> {
     config: Config,
     outside: Outside<M, L>,
     identity: watch::Sender<Identity>,
-    reload: mpsc::UnboundedSender<Reload<Behind<S>>>,
+    in_force: watch::Sender<InForce>,
+    reload: mpsc::UnboundedSender<Box<Reload<Box<Behind<S>>>>>,
     deadline: watch::Sender<Option<Boottime>>,
 }
 
@@ -224,11 +238,13 @@ where
         // A channel of its own: what was closed before is dressed with the names of its time.
         let (identity, names) = watch::channel(identity);
         let sink = (self.outside.make_sink)(&config, names.clone());
-        let behind = Behind { settings, sink, identity: names };
+        self.in_force.send_replace(asked::in_force(&config, names.clone()));
+        // Boxed: a channel has room for many messages of the largest kind.
+        let behind = Box::new(Behind { settings, sink, identity: names });
         let recorder = state::reopen(&self.config, &config, &self.outside.whose);
         let settings = sampler_settings(&config, self.outside.place);
         // Fails only where the sampler is gone: the process is ending.
-        let _ = self.reload.send(Reload { settings, recorder, behind });
+        let _ = self.reload.send(Box::new(Reload { settings, recorder, behind }));
         self.identity = identity;
         self.config = config;
         tracing::info!("the new configuration is in force");
@@ -261,39 +277,5 @@ pub fn wanted(identity: &Identity, config: &Config) -> Wanted {
         sets: identity.sets(config.metrics.dimensions.as_deref()),
         // The sink has to know where to send to.
         names: vec![DimensionName::Region],
-    }
-}
-
-fn sampler_settings(config: &Config, place: f64) -> sampler::Settings {
-    sampler::Settings {
-        interval: config.sample.interval,
-        pressure_interval: config.sample.pressure_interval,
-        proc_root: config.sample.proc_root.clone(),
-        metrics: config.metrics.enabled.clone(),
-        extras: config.metrics.meminfo.clone(),
-        form: config.metrics.statistics,
-        levels: Levels {
-            available_below: config.pressure.available_below,
-            stall_above: config.pressure.stall_above,
-        },
-        schedule: Schedule {
-            period: config.publish.period,
-            every: config.publish.every,
-            spread: config.publish.spread,
-            place,
-        },
-    }
-}
-
-fn publisher_settings(config: &Config, identity: &Identity) -> publisher::Settings {
-    publisher::Settings {
-        namespace: config.metrics.namespace.as_str().into(),
-        sets: identity.sets(config.metrics.dimensions.as_deref()),
-        resolution: Resolution::of(config.publish.period),
-        every: config.publish.every,
-        health: config.metrics.health,
-        max_requests_per_second: config.spool.max_requests_per_second,
-        max_bytes: config.spool.max_bytes,
-        max_age: config.spool.max_age,
     }
 }

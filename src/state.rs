@@ -78,13 +78,19 @@ pub async fn open(
         return Err(AlreadyRunning(path));
     }
     let responds = found.is_some();
-    let Opened { recorder, mut inherited, set_aside, problems } =
+    let Opened { mut recorder, mut inherited, set_aside, problems } =
         open_recorder(config, &whose, responds, clock).await;
     for file in set_aside {
         tracing::warn!(path = %file.path.display(), reason = %file.reason, "a recording is set aside");
     }
     for problem in problems {
         tracing::error!("{problem}");
+    }
+    if found.is_none() && recorder.last_sequence() == 0 {
+        // Neither the ring nor the disk says how far earlier runs counted. The time in tenths of a
+        // second is beyond what any of them can have reached.
+        let tenths = clock.now().wall.0 / 100;
+        recorder.go_on_after(u64::try_from(tenths).unwrap_or(0));
     }
     inherited.retain(|recording| is_decided(recording, &whose));
     let black_box = open_black_box(config, &whose);

@@ -18,6 +18,8 @@ mod hostile;
 mod once;
 #[path = "commands/pages.rs"]
 mod pages;
+#[path = "commands/spool.rs"]
+mod spool;
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -42,6 +44,10 @@ identity.host = "test"
 
 /// Off EC2: asks nobody who the host is.
 const LOCAL: &str = "identity.ec2 = false\nidentity.host = \"test\"\n";
+
+/// Where no agent has ever run.
+const NOWHERE: &str =
+    "state.directory = \"/nonexistent\"\nstate.runtime_directory = \"/nonexistent\"\n";
 
 #[test]
 fn exit_codes() {
@@ -91,6 +97,23 @@ fn exit_codes() {
         (&["once", "--config", absent], "", 78),
         (&["check", "--offline", "--config", absent], "", 78),
     ];
+    check_exit_codes(table);
+}
+
+#[test]
+fn exit_codes_of_status_and_spool() {
+    check_exit_codes(&[
+        (&["spool"], "", 64),
+        (&["spool", "quarantine"], "", 64),
+        (&["spool", "list"], NOWHERE, 65),
+        (&["spool", "adopt"], NOWHERE, 65),
+        (&["status"], NOWHERE, 69),
+        (&["status", "--json", "--check"], NOWHERE, 69),
+        (&["spool", "list"], "unknown = 1", 78),
+    ]);
+}
+
+fn check_exit_codes(table: &[(&[&str], &str, i32)]) {
     for (arguments, config, code) in table {
         let output = run(arguments, config);
         assert_eq!(output.code, Some(*code), "{arguments:?}: {output:?}");

@@ -18,6 +18,9 @@ enabled = ["MemoryUsedPercent", "SwapUsedPercent", "MemoryStallPercent", "OomKil
 dimensions = [["Host"]]
 [identity]
 ec2 = false
+[state]
+directory = "$folder/state"
+runtime_directory = "$folder/run"
 [cloudwatch]
 region = "us-east-1"
 END
@@ -47,4 +50,7 @@ wait "$double"
 echo
 echo "What arrived at the double:"
 cat "$folder/double"
+echo
+echo "\$ cwmem history --since 1m   # what the flight recorder kept"
+target/release/cwmem history --since 1m --config "$folder/cwmem.toml"
 grep -q ' accepted ' "$folder/double"

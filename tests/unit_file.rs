@@ -49,6 +49,11 @@ fn the_unit_asks_for_what_the_agent_gives() {
         "ExecReload=/bin/kill -HUP $MAINPID",
         "RestartPreventExitStatus=78",
         "DynamicUser=yes",
+        "StateDirectory=cwmem",
+        "StateDirectoryMode=0700",
+        "RuntimeDirectory=cwmem",
+        "RuntimeDirectoryMode=0755",
+        "RuntimeDirectoryPreserve=yes",
     ] {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }

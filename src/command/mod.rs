@@ -10,3 +10,5 @@ pub mod once;
 pub mod output;
 pub mod outside;
 pub mod run;
+pub mod spool;
+pub mod status;

@@ -26,7 +26,7 @@ pub fn local(config: &Config) -> Local {
 /// This host's place in the publishing interval, 0..1.
 pub fn place(config: &Config, local: &Local) -> f64 {
     let identity = identity_of(config, local);
-    offset_fraction(&stable_key(&identity, Path::new("/etc/machine-id")))
+    offset_fraction(&stable_key(&identity, Path::new(MACHINE_ID)))
 }
 
 /// The metadata service, where the environment or EC2 has it.
@@ -84,3 +84,6 @@ pub fn cloudwatch(
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// machine-id(5).
+pub const MACHINE_ID: &str = "/etc/machine-id";

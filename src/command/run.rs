@@ -35,7 +35,7 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         }
     };
     let identity = pipeline::identity_of(&config, &local);
-    let kept = match state::open(&config, &identity, Path::new(MACHINE_ID), &clock).await {
+    let kept = match state::open(&config, &identity, Path::new(outside::MACHINE_ID), &clock).await {
         Ok(kept) => kept,
         Err(error) => {
             tracing::error!("{error}");
@@ -71,6 +71,11 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         clock,
     };
     let summary = pipeline::run(config, world, signals).await;
+    tell(summary);
+    Exit::Ok
+}
+
+fn tell(summary: Summary) {
     let Summary { delivered, dropped, waiting, undelivered } = summary;
     if undelivered > 0 {
         tracing::error!(
@@ -90,7 +95,6 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
     } else {
         tracing::info!(delivered, dropped, "stopped; everything is delivered");
     }
-    Exit::Ok
 }
 
 /// SIGHUP reloads; the first SIGTERM or SIGINT stops, the second exits at once.
@@ -119,6 +123,3 @@ fn follow_signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     });
     Ok(receiver)
 }
-
-/// machine-id(5).
-const MACHINE_ID: &str = "/etc/machine-id";

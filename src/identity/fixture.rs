@@ -1,4 +1,4 @@
-//! Hosts, configurations and sets for the tests of this folder.
+//! Hosts, configurations and sets for tests.
 
 use crate::config;
 use crate::dimension::{DimensionName, DimensionSet, Member};

@@ -19,7 +19,7 @@ pub mod discover;
 pub mod dress;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 use crate::config::{self, OnEc2};
 use crate::dimension::{self, DimensionName, DimensionSet, Member};

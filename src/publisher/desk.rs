@@ -2,8 +2,11 @@
 //! no I/O and reads no clock: `next` says what to do, `answered` and `disk` hear how it went.
 
 mod answers;
+mod backlog;
 mod disk;
 mod losses;
+
+pub use backlog::Backlog;
 
 use crate::batch::{Batch, MAX_DATUMS, Parcel, parcels};
 use crate::clock::{Boottime, Moment, Timestamp};
@@ -16,7 +19,6 @@ use crate::identity::{Identity, Name};
 use crate::owner::Owner;
 use crate::publisher::Settings;
 use crate::sampler::Part;
-use crate::sink::RetryCause;
 use crate::spool::disk::Order;
 use crate::spool::text::Content;
 use crate::spool::{Entry, Key, Limits, Picked, Spool};
@@ -49,7 +51,7 @@ pub struct Desk {
     /// A stop has begun: `true` once a request failed.
     stopping: Option<bool>,
     delivered: u64,
-    last_delivery: Option<Timestamp>,
+    last_delivery: Option<Moment>,
 }
 
 /// What is to be done next.
@@ -70,25 +72,6 @@ struct Sending {
     left: BTreeMap<Key, usize>,
     /// It gives way to live data.
     backlog: bool,
-}
-
-/// What there is to tell of what was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backlog {
-    pub publishes: usize,
-    pub bytes: u64,
-    pub failing: Option<(RetryCause, Boottime)>,
-    pub disk_fails_since: Option<Boottime>,
-    pub last_delivery: Option<Timestamp>,
-    pub delivered: u64,
-    pub dropped: [(Cause, u64); Cause::ALL.len()],
-}
-
-impl Backlog {
-    /// All datums given up since the start.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.iter().map(|(_, count)| count).sum()
-    }
 }
 
 impl Desk {
@@ -135,10 +118,11 @@ impl Desk {
     }
 
     /// More is known of this host.
-    pub fn know(&mut self, identity: &Identity) {
+    pub fn know(&mut self, identity: &Identity, now: Boottime) {
         self.identity = identity.clone();
         let settled = *identity.state(&DimensionName::InstanceId) != Name::Unknown;
-        let completed = self.spool.complete(|pending| pending.complete(identity), settled);
+        let (completed, lost) = self.spool.complete(|pending| pending.complete(identity), settled);
+        self.lose(Cause::MemoryFull, lost, now);
         if completed > 0 {
             tracing::info!(
                 periods = completed,
@@ -150,6 +134,8 @@ impl Desk {
         {
             self.whose.owner.instance_id = Some(id.to_owned());
             self.decide();
+        } else if settled && self.undecided.is_some() {
+            self.decide();
         }
     }
 
@@ -157,7 +143,7 @@ impl Desk {
         self.delivery.adjust(settings.max_requests_per_second, settings.max_age, now);
         self.spool.limit(limits(&settings));
         self.settings = settings;
-        self.know(identity);
+        self.know(identity, now);
     }
 
     pub fn clock_stepped(&mut self) {
@@ -193,7 +179,7 @@ impl Desk {
             None => self.delivery.next(waiting, now.boot),
         };
         let picked = match step {
-            Step::SendLive => self.spool.pick_live(now.boot.plus(TOGETHER), ready),
+            Step::SendLive => self.spool.pick_live(now.boot, ready),
             Step::SendBacklog => self.spool.pick_oldest(now.boot, ready),
             Step::Probe => self.spool.pick_newest(now.boot, ready),
             Step::Wait(until) => return Act::Wait(earlier(until, self.spool.retry_at())),
@@ -232,6 +218,7 @@ impl Desk {
             last_delivery: self.last_delivery,
             delivered: self.delivered,
             dropped: Cause::ALL.map(|cause| (cause, self.health.count(cause))),
+            last_drops: Cause::ALL.map(|cause| self.health.last(cause)),
         }
     }
 
@@ -261,12 +248,13 @@ impl Desk {
     /// fails; then what the disk still has to take is waited for.
     fn last_words(&mut self, failed: bool, now: Moment) -> Act {
         if !failed {
-            let ready = |_| true;
+            // What the service would refuse for its time isn't offered again and again.
+            let ready = self.may_go(now.wall);
             let fits = self.spool.datums_in_memory() <= MAX_DATUMS;
             let picked = if fits {
-                self.spool.pick_due(now.boot)
+                self.spool.pick_due(now.boot, &ready)
             } else {
-                self.spool.pick_newest(now.boot, ready)
+                self.spool.pick_newest(now.boot, &ready)
             };
             if let Picked::Ready(entries) = picked
                 && let Some(batch) = self.begin(entries, false)
@@ -296,9 +284,10 @@ fn earlier(one: Option<Boottime>, other: Option<Boottime>) -> Option<Boottime> {
     one.into_iter().chain(other).min()
 }
 
-/// What is due so soon goes along: due times come from two clocks read a moment apart.
-const TOGETHER: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Room for undelivered datums where the disk takes nothing: several days of the default metrics,
 /// a host's worth of memory not.
 const MEMORY_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

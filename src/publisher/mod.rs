@@ -2,10 +2,13 @@
 //! keeps, the sink sends. It alone uses either.
 
 pub mod desk;
+mod told;
 mod waits;
 
 pub use desk::{Backlog, Whose};
+pub use told::Told;
 
+use crate::allocator;
 use crate::batch::Batch;
 use crate::clock::{Alarm, Boottime, Clock};
 use crate::datum::Resolution;
@@ -21,6 +24,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use told::hand_over;
 use waits::{answer, changed, past, reach};
 
 /// What the publisher needs of the configuration.
@@ -45,14 +49,6 @@ pub struct Behind<S> {
     pub identity: watch::Receiver<Identity>,
 }
 
-/// What the publisher keeps for others to know.
-#[derive(Debug)]
-pub struct Told {
-    /// All samples through this sequence are safe.
-    pub taken: watch::Sender<u64>,
-    pub backlog: watch::Sender<Option<Backlog>>,
-}
-
 pub struct Publisher<S> {
     clock: Clock,
     alarm: Alarm,
@@ -65,7 +61,9 @@ pub struct Publisher<S> {
     deadline: watch::Receiver<Option<Boottime>>,
     random: fastrand::Rng,
     /// What came while a request was under way and has to wait for its end.
-    later: VecDeque<Message<Behind<S>>>,
+    later: VecDeque<Message<Box<Behind<S>>>>,
+    /// When the allocator was last asked to give memory back.
+    trimmed: Option<Boottime>,
 }
 
 /// What was there when the publisher ended.
@@ -79,7 +77,7 @@ pub struct Summary {
     pub undelivered: usize,
 }
 
-type Messages<S> = mpsc::UnboundedReceiver<Message<Behind<S>>>;
+type Messages<S> = mpsc::UnboundedReceiver<Message<Box<Behind<S>>>>;
 
 impl<S: Sink> Publisher<S> {
     /// `found`: the disk's first word. Without a disk everything is kept in memory.
@@ -95,7 +93,7 @@ impl<S: Sink> Publisher<S> {
         let Behind { settings, sink, identity } = behind;
         let known = identity.borrow().clone();
         let mut desk = Desk::new(settings, known.clone(), whose, clock.now());
-        desk.know(&known);
+        desk.know(&known, clock.now().boot);
         if let Some(found) = found {
             desk.disk(found, clock.now());
         }
@@ -110,6 +108,7 @@ impl<S: Sink> Publisher<S> {
             deadline,
             random,
             later: VecDeque::new(),
+            trimmed: None,
         }
     }
 
@@ -142,8 +141,9 @@ impl<S: Sink> Publisher<S> {
 
     /// What the desk says, the disk having been told its part.
     fn next(&mut self) -> Act {
-        let act = self.desk.next(self.clock.now());
-        hand_over(&mut self.desk, &self.disk, &self.told);
+        let now = self.clock.now();
+        let act = self.desk.next(now);
+        hand_over(&mut self.desk, &self.disk, &self.told, now.boot);
         act
     }
 
@@ -152,12 +152,16 @@ impl<S: Sink> Publisher<S> {
     async fn wait(&mut self, parts: &mut Messages<S>, until: Option<Boottime>) {
         let deadline = *self.deadline.borrow();
         let until = until.into_iter().chain(deadline).min();
+        let open = !(parts.is_closed() && parts.is_empty());
         tokio::select! {
-            Some(message) = parts.recv() => self.take(message),
+            // That there is no more to come is what `run` has to know at once.
+            message = parts.recv(), if open => if let Some(message) = message {
+                self.take(message);
+            },
             done = answer(&mut self.disk) => self.desk.disk(done, self.clock.now()),
             () = changed(&mut self.identity) => {
                 let identity = self.identity.borrow_and_update().clone();
-                self.desk.know(&identity);
+                self.desk.know(&identity, self.clock.now().boot);
             }
             () = reach(&mut self.alarm, until) => {}
             _ = self.deadline.changed(), if deadline.is_none() => {}
@@ -170,7 +174,12 @@ impl<S: Sink> Publisher<S> {
         match answered {
             Some(answered) => {
                 let random = self.random.f64();
-                self.desk.answered(&answered, self.clock.now(), random);
+                let now = self.clock.now();
+                self.desk.answered(&answered, now, random);
+                if self.trimmed.is_none_or(|trimmed| now.boot.since(trimmed) >= BETWEEN_TRIMS) {
+                    self.trimmed = Some(now.boot);
+                    allocator::give_back();
+                }
             }
             None => self.desk.unanswered(),
         }
@@ -192,12 +201,13 @@ impl<S: Sink> Publisher<S> {
                 },
                 done = answer(disk) => desk.disk(done, clock.now()),
             }
-            desk.keep_on(clock.now());
-            hand_over(desk, disk, told);
+            let now = clock.now();
+            desk.keep_on(now);
+            hand_over(desk, disk, told, now.boot);
         }
     }
 
-    fn take(&mut self, message: Message<Behind<S>>) {
+    fn take(&mut self, message: Message<Box<Behind<S>>>) {
         let now = self.clock.now();
         match message {
             Message::Part(part) => {
@@ -207,7 +217,8 @@ impl<S: Sink> Publisher<S> {
             Message::CopyRecorder => self.copy_recorder(),
             Message::Unreadable(samples) => self.desk.lost(Cause::Recorder, samples, now.boot),
             Message::ClockStepped => self.desk.clock_stepped(),
-            Message::Reload(Behind { settings, sink, identity }) => {
+            Message::Reload(behind) => {
+                let Behind { settings, sink, identity } = *behind;
                 (self.sink, self.identity) = (sink, identity);
                 let known = self.identity.borrow().clone();
                 self.desk.adjust(settings, &known, now.boot);
@@ -238,7 +249,6 @@ impl<S: Sink> Publisher<S> {
                 )
             }
         });
-        self.told.backlog.send_replace(Some(backlog));
     }
 
     fn is_over(&self) -> bool {
@@ -247,6 +257,8 @@ impl<S: Sink> Publisher<S> {
 
     /// The disk does what it was asked for, within the deadline.
     async fn finish(mut self) -> Summary {
+        // What the last answer settled is the disk's to know.
+        hand_over(&mut self.desk, &self.disk, &self.told, self.clock.now().boot);
         self.copy_recorder();
         if let Some(disk) = &self.disk {
             let (tell, told) = oneshot::channel::<()>();
@@ -267,13 +279,8 @@ impl<S: Sink> Publisher<S> {
     }
 }
 
-/// Tells the disk what it has to do, and others what is safe.
-fn hand_over(desk: &mut Desk, disk: &Option<Disk>, told: &Told) {
-    for order in desk.orders() {
-        if let Some(disk) = disk {
-            disk.order(order);
-        }
-    }
-    let taken = desk.taken_through();
-    told.taken.send_if_modified(|told| std::mem::replace(told, taken) != taken);
-}
+/// The first time after the first answer: the start takes the most.
+const BETWEEN_TRIMS: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests;

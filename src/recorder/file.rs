@@ -7,9 +7,9 @@ use crate::recorder::layout::{self, Ring};
 use crate::recorder::recording::{Recording, RecordingError};
 use crate::recorder::{BEFORE, RING, Recorder};
 use memmap2::MmapMut;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What was found, and what became of it.
@@ -136,7 +136,7 @@ fn live(
     let same = |recording: &&Recording| recording.heading() == heading && recording.is_whole();
     let there = recordings.iter().find(|recording| recording.path() == path);
     if there.filter(same).is_none() {
-        fs::create_dir_all(runtime).map_err(no_file)?;
+        make_folder(runtime).map_err(no_file)?;
         let copy = match there {
             Some(_) => None,
             None => recordings.iter().rev().find(same).map(Recording::bytes),
@@ -148,6 +148,15 @@ fn live(
         write_whole(&path, copy.unwrap_or(&new)).map_err(no_file)?;
     }
     map(&path, heading, extras).map_err(no_file)
+}
+
+/// Everyone may enter: the status socket in it is for everyone, the other files are not.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o755))
 }
 
 /// Writes a file that is whole or absent, with all its blocks: writing to the mapping later finds

@@ -124,6 +124,12 @@ impl<B: AsRef<[u8]>> Ring<B> {
         self.read(sequence, self.place(sequence))
     }
 
+    /// When the sample of this sequence was taken.
+    pub fn taken(&self, sequence: u64) -> Option<Moment> {
+        let place = self.place(sequence);
+        self.whole(sequence, place).map(taken)
+    }
+
     /// The samples of `contents` in the order of their sequence, each read when it is asked for.
     pub fn samples<'a>(&'a self, contents: &'a Contents) -> impl Iterator<Item = Sample> + 'a {
         let records = contents.records.iter();
@@ -131,13 +137,8 @@ impl<B: AsRef<[u8]>> Ring<B> {
     }
 
     fn read(&self, sequence: u64, place: u32) -> Option<Sample> {
-        if !matches!(self.slot(place), Slot::Record(found) if found == sequence) {
-            return None;
-        }
-        let record = self.record(place)?;
-        let wall = Timestamp(u64_at(record, 8).cast_signed());
-        let taken = Moment { wall, boot: Boottime(u64_at(record, 16)) };
-        let mut sample = Sample::new(taken, self.extras);
+        let record = self.whole(sequence, place)?;
+        let mut sample = Sample::new(taken(record), self.extras);
         sample.sequence = sequence;
         sample.covered = Tenths(u32_at(record, 24));
         for (column, place) in self.heading.columns.iter().zip((RECORD_HEAD..).step_by(8)) {
@@ -147,6 +148,14 @@ impl<B: AsRef<[u8]>> Ring<B> {
             }
         }
         Some(sample)
+    }
+
+    /// The record of this sequence.
+    fn whole(&self, sequence: u64, place: u32) -> Option<&[u8]> {
+        match self.slot(place) {
+            Slot::Record(found) if found == sequence => self.record(place),
+            _ => None,
+        }
     }
 
     fn slot(&self, place: u32) -> Slot {
@@ -239,6 +248,11 @@ impl Contents {
 /// Where the slot at `place` begins, in a ring whose records have `size` bytes.
 pub fn start_of(place: u32, size: usize) -> Option<usize> {
     usize::try_from(place).ok()?.checked_mul(size)?.checked_add(HEADER)
+}
+
+fn taken(record: &[u8]) -> Moment {
+    let wall = Timestamp(u64_at(record, 8).cast_signed());
+    Moment { wall, boot: Boottime(u64_at(record, 16)) }
 }
 
 fn record_check(seed: u32, record: &[u8]) -> u32 {

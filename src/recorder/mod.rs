@@ -16,6 +16,7 @@ pub mod layout;
 pub mod recording;
 pub mod replay;
 
+use crate::clock::Moment;
 use crate::recorder::layout::Ring;
 use crate::sample::Sample;
 use memmap2::MmapMut;
@@ -25,6 +26,8 @@ use memmap2::MmapMut;
 pub struct Recorder {
     ring: Option<Ring<MmapMut>>,
     last: u64,
+    /// The lowest sequence in the ring when it was opened.
+    first: u64,
 }
 
 impl Recorder {
@@ -35,7 +38,8 @@ impl Recorder {
 
     /// One that goes on after the sample with the sequence `last`.
     fn new(ring: Option<Ring<MmapMut>>, last: u64) -> Recorder {
-        Recorder { ring, last }
+        let first = ring.as_ref().and_then(|ring| ring.contents().oldest());
+        Recorder { ring, last, first: first.unwrap_or(last + 1) }
     }
 
     /// Keeps a sample whose sequence is above all others'; neither allocates nor asks the kernel.
@@ -54,9 +58,21 @@ impl Recorder {
         }
     }
 
+    /// Goes on above `last`, which nothing is said of.
+    pub fn go_on_after(&mut self, last: u64) {
+        self.last = self.last.max(last);
+    }
+
     /// The highest sequence that was ever given, as far as is known: the next sample's is above it.
     pub fn last_sequence(&self) -> u64 {
         self.last
+    }
+
+    /// When the oldest sample that is kept was taken; as cheap as `append`.
+    pub fn oldest(&self) -> Option<Moment> {
+        let ring = self.ring.as_ref()?;
+        let capacity = u64::from(ring.heading().capacity);
+        ring.taken(self.first.max((self.last + 1).saturating_sub(capacity)))
     }
 
     /// Whether there is a file.

@@ -242,7 +242,8 @@ impl Worker {
 
     fn own(&mut self, owner: Owner, undecided: Option<bool>) {
         self.place.owner = owner.clone();
-        let decided = undecided.and_then(|foreign| Some(self.folder.as_mut()?.decide(foreign)));
+        let decided =
+            undecided.and_then(|foreign| Some(self.folder.as_mut()?.decide(&owner, foreign)));
         match decided {
             Some(Ok(found)) => self.say(Done::Opened(Ok(found))),
             Some(Err(error)) => self.fail("take over files of an earlier run", &error),

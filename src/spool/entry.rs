@@ -37,8 +37,8 @@ pub struct Entry {
     pub(super) behind: bool,
     /// Read back to be sent, not kept since it was closed.
     pub(super) loaded: bool,
-    /// Part of the request under way.
-    pub(super) sending: bool,
+    /// How many of its datums, the first ones, are part of the request under way.
+    pub(super) sending: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Filed {
     pub key: Key,
     /// Allocated on the disk.
     pub kib: u32,
-    /// Some of it waits for the host's InstanceId.
+    /// Nothing of it can be sent before the host's InstanceId is known.
     pub pending: bool,
 }
 
@@ -83,7 +83,7 @@ impl Entry {
             filing,
             behind: false,
             loaded: false,
-            sending: false,
+            sending: 0,
         }
     }
 
@@ -98,7 +98,11 @@ impl Entry {
         let safe = matches!(self.filing, Filing::Filed { .. })
             || matches!(disk, Disk::Fails { .. } | Disk::Retries { .. })
             || now >= self.due.max(self.closed.boot).plus(PATIENCE);
-        !self.sending && !self.content.datums.is_empty() && self.due <= now && safe
+        !self.is_sending() && !self.content.datums.is_empty() && self.due <= now && safe
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        self.sending > 0
     }
 
     pub(super) fn is_live(&self, now: Boottime) -> bool {
@@ -109,7 +113,7 @@ impl Entry {
     pub(super) fn filed(&self) -> Option<Filed> {
         match self.filing {
             Filing::Filed { kib } if !self.behind => {
-                Some(Filed { key: self.key, kib, pending: self.content.pending.is_some() })
+                Some(Filed { key: self.key, kib, pending: self.content.waits() })
             }
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use crate::clock::Boottime;
 use crate::spool::entry::{Filing, PATIENCE};
-use crate::spool::{Disk, Entry, Filed, Job, Key, News, Spool};
+use crate::spool::{Disk, Entry, Job, Key, News, Spool};
 use std::time::Duration;
 
 impl Spool {
@@ -87,42 +87,7 @@ impl Spool {
         news
     }
 
-    /// What a file says couldn't be changed, or it couldn't be removed: it is tried again once the
-    /// disk takes something. `true` for the first.
-    pub fn not_done(&mut self, job: Job) -> bool {
-        let first = self.undone.is_empty() && !self.entries.iter().any(|entry| entry.behind);
-        match job {
-            Job::Replace { key, .. } => {
-                if let Some(entry) = self.entry(key) {
-                    entry.behind = true;
-                }
-            }
-            job => self.undone.push(job),
-        }
-        first
-    }
-
-    /// A file couldn't be read, and is there.
-    pub fn unread(&mut self, file: Filed) {
-        if let Ok(place) = self.filed.binary_search_by_key(&file.key, |file| file.key) {
-            self.filed.remove(place);
-            self.unread.push(file);
-        }
-    }
-
-    /// The disk works: what it didn't do before is asked for again.
-    fn catch_up(&mut self) {
-        self.jobs.append(&mut self.undone);
-        for file in std::mem::take(&mut self.unread) {
-            let place = self.filed.partition_point(|other| other.key < file.key);
-            self.filed.insert(place, file);
-        }
-        let behind = self.entries.iter_mut().filter(|entry| entry.behind);
-        let keys: Vec<Key> = behind.map(|entry| (entry.behind = false, entry.key).1).collect();
-        keys.into_iter().for_each(|key| self.replace(key));
-    }
-
-    /// When the disk is to be tried again; `None` where it has nothing to write.
+    /// When the disk is to be tried again, where there is something to try it with.
     pub fn retry_at(&self) -> Option<Boottime> {
         let waits = self.entries.iter().any(|entry| entry.filing == Filing::Waits);
         match self.disk {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub struct Folder {
     pub(super) root: PathBuf,
     owner: String,
-    boot_id: String,
+    pub(super) boot_id: String,
     pub(super) taken: u64,
     _lock: File,
 }
@@ -69,31 +69,39 @@ impl Folder {
         if fs::read_to_string(&path).is_ok_and(|text| text.trim() == self.owner) {
             return Ok(());
         }
-        whole(&path, format!("{}\n", self.owner).as_bytes(), false)
+        whole(&path, format!("{}\n", self.owner).as_bytes(), true)
     }
 
     /// Writes a part; says how many KiB of the disk it takes.
     pub fn write(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<u32> {
         let head = Head::new(&self.owner, &self.boot_id, key.through, closed);
-        let path = self.path(key, content.pending.is_some());
-        whole(&path, &text::write(&head, content), true).or_else(|error| match error.kind() {
+        let path = self.path(key, content.waits());
+        let written = whole(&path, &text::write(&head, content), true);
+        let written = written.or_else(|error| match error.kind() {
             // Somebody removed the directory: it is made anew, once.
             io::ErrorKind::NotFound => {
                 make_folder(&self.root.join(SPOOL))?;
+                let owner = format!("{}\n", self.owner);
+                whole(&self.root.join(OWNER), owner.as_bytes(), true)?;
                 whole(&path, &text::write(&head, content), true)
             }
             _ => Err(error),
-        })?;
-        Ok(kib(&fs::metadata(&path)?))
+        });
+        let written = written.and_then(|()| Ok(kib(&fs::metadata(&path)?)));
+        if written.is_err() {
+            // What isn't known to be there must not be found by the next start.
+            let _ = fs::remove_file(&path);
+        }
+        written
     }
 
     /// Writes what is left of a part in its file's place. Not flushed: the file of before says more
     /// than is left to be sent, never less.
     pub fn replace(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<()> {
         let head = Head::new(&self.owner, &self.boot_id, key.through, closed);
-        let path = self.path(key, content.pending.is_some());
+        let path = self.path(key, content.waits());
         whole(&path, &text::write(&head, content), false)?;
-        absent(fs::remove_file(self.path(key, content.pending.is_none())))
+        absent(fs::remove_file(self.path(key, !content.waits())))
     }
 
     /// The part is delivered.
@@ -105,7 +113,11 @@ impl Folder {
         }
         let place = self.taken_path(key.through);
         match fs::rename(&paths[0], &place) {
-            Err(error) if gone(&error) => fs::rename(&paths[1], &place)?,
+            Err(error) if gone(&error) => match fs::rename(&paths[1], &place) {
+                // Somebody removed it, and the mark with it.
+                Err(error) if gone(&error) => return Ok(()),
+                result => result?,
+            },
             result => result?,
         }
         let before = std::mem::replace(&mut self.taken, key.through);
@@ -115,11 +127,11 @@ impl Folder {
         Ok(())
     }
 
-    /// The part is given up: when it was closed, in which boot, and how many datums it held.
+    /// The part is given up: when it was closed, in which boot, and how many datums it held; at
+    /// least one, whatever is left of it.
     pub fn drop(&mut self, file: Filed) -> io::Result<(Option<(Moment, String)>, usize)> {
-        let path = self.path(file.key, file.pending);
-        let bytes = fs::read(&path).unwrap_or_default();
-        let lost = text::datums(&bytes);
+        let bytes = self.read(file).map(|(_, bytes)| bytes).unwrap_or_default();
+        let lost = text::datums(&bytes).max(1);
         let head = text::read(&bytes).ok().map(|(head, _)| (head.closed(), head.boot_id));
         self.remove(file.key)?;
         Ok((head, lost))
@@ -127,11 +139,16 @@ impl Folder {
 
     /// Reads a part back. What can't be sent is set aside; how many datums that may have been.
     pub fn load(&mut self, file: Filed) -> Result<(Head, Content), (Unsent, usize)> {
-        let path = self.path(file.key, file.pending);
-        let bytes = fs::read(&path).map_err(|error| (error.into(), 0))?;
+        let (path, bytes) = self.read(file).map_err(|error| {
+            // What can't be read now may be read by the next start; what isn't there won't.
+            let gone = error.kind() == io::ErrorKind::NotFound;
+            (error.into(), usize::from(gone))
+        })?;
         let (reason, aside) = match text::read(&bytes) {
             Ok((head, content)) => {
-                if Owner::parse(&self.owner).is_same(&Owner::parse(&head.owner)) {
+                // No two hosts share a boot, whatever is known of their names.
+                let same_boot = !self.boot_id.is_empty() && head.boot_id == self.boot_id;
+                if same_boot || Owner::parse(&self.owner).is_same(&Owner::parse(&head.owner)) {
                     return Ok((head, content));
                 }
                 (Unsent::Foreign(head.owner), "foreign")
@@ -139,7 +156,7 @@ impl Folder {
             Err(damage @ Damage::Newer { .. }) => (damage.into(), "newer"),
             Err(damage) => (damage.into(), "damaged"),
         };
-        let lost = text::datums(&bytes);
+        let lost = text::datums(&bytes).max(1);
         // Where it can't be set aside it is passed over all the same, until the next start.
         let _ = self.set_aside(&path, aside);
         Err((reason, lost))
@@ -160,11 +177,23 @@ impl Folder {
         )
     }
 
+    /// Under the other name where what is left of it couldn't be noted.
+    fn read(&self, file: Filed) -> io::Result<(PathBuf, Vec<u8>)> {
+        let path = self.path(file.key, file.pending);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let path = self.path(file.key, !file.pending);
+                fs::read(&path).map(|bytes| (path, bytes))
+            }
+            bytes => bytes.map(|bytes| (path, bytes)),
+        }
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    fn path(&self, key: Key, pending: bool) -> PathBuf {
+    pub(super) fn path(&self, key: Key, pending: bool) -> PathBuf {
         self.root.join(SPOOL).join(Name::Part(key, pending).to_string())
     }
 
@@ -190,7 +219,7 @@ impl Folder {
 }
 
 /// Only one daemon at a time; the lock goes with the process.
-fn lock(root: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(root: &Path) -> Result<File, OpenError> {
     let path = root.join(LOCK);
     let io = |source| OpenError::Io { path: path.clone(), source };
     let mut options = OpenOptions::new();
@@ -208,7 +237,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-fn whole(path: &Path, bytes: &[u8], flushed: bool) -> io::Result<()> {
+pub(super) fn whole(path: &Path, bytes: &[u8], flushed: bool) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(PARTIAL);
     let partial = path.with_file_name(name);
@@ -258,3 +287,6 @@ pub(super) const ENDING: &str = ".jsonl";
 pub(super) const PARTIAL: &str = ".partial";
 const REJECTED_BYTES: u64 = 1024 * 1024;
 const SET_ASIDE_FILES: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -24,37 +24,53 @@ pub struct Found {
 
 impl Folder {
     /// What was found before this host knew its instance is its own, or another host's.
-    pub fn decide(&mut self, foreign: bool) -> io::Result<Found> {
+    pub fn decide(&mut self, owner: &Owner, foreign: bool) -> io::Result<Found> {
         let undecided = self.root.join(UNDECIDED);
-        if foreign {
-            return Ok(Found { foreign: self.disown(UNDECIDED)?, ..Found::default() });
+        if foreign && !vouched(&undecided, owner) {
+            let files = self.take_back()?;
+            return Ok(Found { files, foreign: self.disown(UNDECIDED)?, ..Found::default() });
         }
         let mut found = Found::default();
         for entry in fs::read_dir(&undecided)? {
             let entry = entry?;
             let place = self.root.join(SPOOL).join(entry.file_name());
-            if let Some(Name::Part(key, pending)) = Name::parse(&place) {
-                fs::rename(entry.path(), &place)?;
-                found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+            match Name::parse(&place) {
+                Some(Name::Part(key, pending)) => {
+                    fs::rename(entry.path(), &place)?;
+                    found.files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
+                }
+                // What was taken stays taken after the next start too.
+                Some(Name::Taken(through)) if through > self.taken => {
+                    fs::rename(entry.path(), &place)?;
+                    let before = std::mem::replace(&mut self.taken, through);
+                    absent(fs::remove_file(self.taken_path(before)))?;
+                }
+                _ => {}
             }
         }
         fs::remove_dir_all(undecided)?;
         Ok(found)
     }
 
-    pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
-        let stored = fs::read_to_string(self.root.join(OWNER)).map(|text| Owner::parse(&text));
-        let mut found = Found::default();
-        if let Ok(stored) = &stored {
-            let spool = self.root.join(SPOOL);
-            if owner.undecided(stored) {
-                found.undecided = Some(stored.clone());
-                move_all(&spool, &self.root.join(UNDECIDED))?;
-            } else if !owner.is_same(stored) {
-                found.foreign = self.disown(SPOOL)?;
-                make_folder(&spool)?;
+    /// An earlier run of this boot may have waited for the instance too: what it wrote lies with the
+    /// rest, and is this host's.
+    fn take_back(&self) -> io::Result<Vec<Filed>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.root.join(UNDECIDED))? {
+            let path = entry?.path();
+            let place = self.root.join(SPOOL).join(path.file_name().unwrap_or_default());
+            let Some(Name::Part(key, pending)) = Name::parse(&path) else { continue };
+            let Ok((head, _)) = text::read(&fs::read(&path)?) else { continue };
+            if !self.boot_id.is_empty() && head.boot_id == self.boot_id {
+                fs::rename(&path, &place)?;
+                files.push(Filed { key, kib: kib(&fs::metadata(&place)?), pending });
             }
         }
+        Ok(files)
+    }
+
+    pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
+        let mut found = self.sort_out(owner)?;
         if found.undecided.is_none() {
             self.own(owner)?;
         }
@@ -62,7 +78,8 @@ impl Folder {
         for entry in fs::read_dir(self.root.join(SPOOL))? {
             let entry = entry?;
             match Name::parse(&entry.path()) {
-                Some(Name::Partial) => absent(fs::remove_file(entry.path()))?,
+                // One that can't be removed is in nobody's way.
+                Some(Name::Partial) => drop(fs::remove_file(entry.path())),
                 Some(name) => names.push((name, kib(&entry.metadata()?))),
                 None => {}
             }
@@ -75,6 +92,50 @@ impl Folder {
             absent(fs::remove_file(self.taken_path(older)))?;
         }
         (found.files, found.taken_through) = (listing.files, listing.taken_through);
+        self.drop_completed(&mut found.files)?;
+        Ok(found)
+    }
+
+    /// A crash may have left a part under both names. What waits was first sent beside other data,
+    /// then waited alone, then was completed: the older file is the one that is of no use.
+    fn drop_completed(&self, files: &mut Vec<Filed>) -> io::Result<()> {
+        files.sort_by_key(|file| (file.key, file.pending));
+        let doubled: Vec<_> = files.windows(2).filter(|two| two[0].key == two[1].key).collect();
+        let doubled: Vec<_> = doubled.into_iter().map(|two| two[0].key).collect();
+        for key in doubled {
+            let bytes = fs::read(self.path(key, false))?;
+            let completed = text::read(&bytes).is_ok_and(|(_, content)| content.pending.is_none());
+            absent(fs::remove_file(self.path(key, completed)))?;
+            files.retain(|file| file.key != key || file.pending != completed);
+        }
+        Ok(())
+    }
+
+    /// Whose the files are: what isn't this host's, or may not be, is moved out of the way.
+    fn sort_out(&self, owner: &Owner) -> io::Result<Found> {
+        let (spool, parked) = (self.root.join(SPOOL), self.root.join(UNDECIDED));
+        let stored = fs::read_to_string(self.root.join(OWNER)).map(|text| Owner::parse(&text));
+        // Without the folder's owner (a power cut may leave the file empty), the files tell theirs.
+        let stored = stored.ok().filter(|stored| *stored != Owner::default());
+        let stored = stored.or_else(|| owners(&spool).max_by_key(|it| it.instance_id.is_some()));
+        let mut found = Found::default();
+        match stored {
+            Some(stored) if owner.undecided(&stored) => {
+                found.undecided = Some(stored);
+                move_all(&spool, &parked)?;
+            }
+            Some(stored) if !owner.is_same(&stored) && !vouched(&spool, owner) => {
+                move_all(&spool, &parked)?;
+                self.take_back()?;
+                found.foreign = self.disown(UNDECIDED)?;
+            }
+            // Left by a run that ended before it knew.
+            _ if parked.exists() => {
+                move_all(&parked, &spool)?;
+                fs::remove_dir_all(&parked)?;
+            }
+            _ => {}
+        }
         Ok(found)
     }
 
@@ -85,7 +146,7 @@ impl Folder {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if let Some(Name::Part(..)) = Name::parse(&path) {
-                datums += fs::read(&path).map_or(0, |bytes| text::datums(&bytes));
+                datums += fs::read(&path).map_or(1, |bytes| text::datums(&bytes).max(1));
             }
         }
         let quarantine = self.root.join(QUARANTINE);
@@ -186,6 +247,22 @@ impl fmt::Display for Name {
     }
 }
 
+/// Whether a whole file says that it is this very host's, whatever the folder's owner is said to be:
+/// then that is damaged. Only a name as complete as this host's own counts.
+fn vouched(folder: &Path, owner: &Owner) -> bool {
+    owners(folder).any(|theirs| theirs.instance_id == owner.instance_id && owner.is_same(&theirs))
+}
+
+/// Who wrote the files of a folder, as far as they are whole.
+fn owners(folder: &Path) -> impl Iterator<Item = Owner> {
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let parts = paths.filter(|path| matches!(Name::parse(path), Some(Name::Part(..))));
+    parts.filter_map(|path| {
+        let (head, _) = text::read(&fs::read(path).ok()?).ok()?;
+        Some(Owner::parse(&head.owner))
+    })
+}
+
 /// Moves the files of a folder into another, which may have some already.
 fn move_all(from: &Path, to: &Path) -> io::Result<()> {
     make_folder(to)?;
@@ -197,5 +274,5 @@ fn move_all(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Files of an owner who may or may not be this host.
-const UNDECIDED: &str = "undecided";
+pub(super) const UNDECIDED: &str = "undecided";
 const FOREIGN_FOLDERS: u32 = 4;

@@ -7,68 +7,27 @@
 //! take them, they wait in memory, bounded. Where there is no more room, the oldest goes and is
 //! counted.
 
+mod catching_up;
 pub mod disk;
 mod entry;
 mod filing;
 pub mod folder;
 pub mod inventory;
+mod job;
+pub mod offline;
 mod picking;
 mod room;
+mod settling;
 pub mod text;
 
 pub use entry::{Entry, Filed, Key};
+pub use job::{Job, News, Picked};
 
 use crate::clock::{Boottime, Moment};
-use crate::datum::Datum;
-use crate::health::Cause;
-use crate::identity::dress::Pending;
 use entry::Filing;
+use job::Disk;
 use std::collections::VecDeque;
 use text::Content;
-
-/// What the disk is to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Job {
-    Write {
-        key: Key,
-        closed: Moment,
-        content: Content,
-    },
-    /// The same part with less to be sent.
-    Replace {
-        key: Key,
-        closed: Moment,
-        content: Content,
-    },
-    /// It is delivered.
-    Remove {
-        key: Key,
-    },
-    /// It is given up: say how much that was.
-    Drop {
-        file: Filed,
-        cause: Cause,
-    },
-    Load {
-        files: Vec<Filed>,
-    },
-}
-
-/// What is picked to be sent next.
-#[derive(Debug)]
-pub enum Picked {
-    /// These, now.
-    Ready(Vec<(Key, Vec<Datum>)>),
-    /// The disk has been asked for it.
-    Loading,
-}
-
-/// How the disk does, for the log: said when it changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    Failing { reason: String },
-    Recovered { since: Boottime },
-}
 
 #[derive(Debug)]
 pub struct Spool {
@@ -107,28 +66,6 @@ pub struct Limits {
     pub disk_bytes: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Disk {
-    /// Not there yet: nothing is written.
-    Absent {
-        since: Boottime,
-    },
-    Works,
-    Writes {
-        key: Key,
-        since: Boottime,
-    },
-    Fails {
-        since: Boottime,
-        retry_at: Boottime,
-    },
-    /// Failed before, and tries again.
-    Retries {
-        key: Key,
-        since: Boottime,
-    },
-}
-
 impl Spool {
     pub fn new(limits: Limits, now: Boottime) -> Spool {
         Spool {
@@ -153,34 +90,27 @@ impl Spool {
 
     /// The disk is there, with what earlier runs left on it.
     pub fn found(&mut self, mut files: Vec<Filed>, taken_through: u64) {
-        files.sort_by_key(|file| file.key);
-        self.kib += files.iter().map(|file| u64::from(file.kib)).sum::<u64>();
         self.newest = self.newest.max(taken_through);
-        let unseen = std::mem::take(&mut self.unseen);
         self.seen = true;
+        let unseen = std::mem::take(&mut self.unseen);
         for file in files.extract_if(.., |file| unseen.contains(&file.key)) {
             self.know_again(file);
         }
-        let own: Vec<Filed> = self.filed.drain(..).collect();
-        files.extend(own);
+        files.retain(|file| self.entries.iter().all(|entry| entry.key != file.key));
+        let before = self.filed.iter().map(|file| u64::from(file.kib)).sum::<u64>();
+        files.extend(self.filed.drain(..));
         files.sort_by_key(|file| file.key);
         files.dedup_by_key(|file| file.key);
+        self.kib = self.kib + files.iter().map(|file| u64::from(file.kib)).sum::<u64>() - before;
         self.filed = files.into();
         if matches!(self.disk, Disk::Absent { .. }) {
             self.disk = Disk::Works;
         }
     }
 
-    /// A file whose samples were folded again because the disk said nothing in time: the part that
-    /// was kept stands for both.
-    fn know_again(&mut self, file: Filed) {
-        let (key, kib) = (file.key, file.kib);
-        match self.entry(key) {
-            Some(entry) if entry.filing == Filing::Waits => entry.filing = Filing::Filed { kib },
-            // It is being written over, and counted then.
-            Some(_) => self.kib -= u64::from(kib),
-            None => self.remove(key, kib),
-        }
+    /// Only on the disk.
+    pub fn is_filed(&self, key: Key) -> bool {
+        self.filed.binary_search_by_key(&key, |file| file.key).is_ok()
     }
 
     pub fn limit(&mut self, limits: Limits) {
@@ -205,9 +135,10 @@ impl Spool {
         self.entries.iter().map(|entry| entry.content.datums.len()).sum()
     }
 
-    /// When a part that is in memory was closed.
+    /// When a part of this run was closed: of one that was read back, the clock may be another boot's.
     pub fn closed(&self, key: Key) -> Option<Moment> {
-        self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.closed)
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.filter(|entry| !entry.loaded).map(|entry| entry.closed)
     }
 
     /// What the backlog takes, on the disk and in memory: what is live isn't counted.
@@ -231,7 +162,7 @@ impl Spool {
         entry.after = self.newest;
         while self.entries.iter().any(|other| other.key == entry.key)
             || self.unread.iter().any(|file| file.key == entry.key)
-            || self.filed.binary_search_by_key(&entry.key, |file| file.key).is_ok()
+            || self.is_filed(entry.key)
         {
             entry.key.extra += 1;
         }
@@ -246,7 +177,8 @@ impl Spool {
         self.make_room_in_memory()
     }
 
-    /// What was asked for came from the disk; `None` where it could not be read.
+    /// What was asked for came from the disk; `None` where it could not be read. A file is pending
+    /// here where anything in it was.
     pub fn loaded(&mut self, contents: Vec<(Filed, Option<(Moment, Content)>)>, now: Boottime) {
         self.loading = false;
         for (file, content) in contents {
@@ -259,7 +191,8 @@ impl Spool {
                 continue;
             };
             let filing = Filing::Filed { kib: file.kib };
-            let completed = file.pending && content.pending.is_none();
+            // Of what a file holds nothing may be left: then it goes.
+            let completed = content.is_empty() || (file.pending && content.pending.is_none());
             self.insert(Entry {
                 filing,
                 loaded: true,
@@ -269,89 +202,6 @@ impl Spool {
                 self.changed(file.key);
             }
         }
-    }
-
-    /// All of an entry is delivered.
-    pub fn delivered(&mut self, key: Key) {
-        self.left(key, Vec::new());
-        if let Some(entry) = self.entry(key) {
-            entry.sending = false;
-        }
-    }
-
-    /// So much of an entry that is being sent is left to be sent.
-    pub fn left(&mut self, key: Key, datums: Vec<Datum>) {
-        let Some(entry) = self.entry(key) else { return };
-        let before = entry.bytes();
-        entry.content.datums = datums;
-        let after = entry.bytes();
-        self.bytes = self.bytes + after - before;
-        self.changed(key);
-    }
-
-    /// An entry isn't being sent any more, and what is left of it still waits.
-    pub fn put_back(&mut self, key: Key) {
-        if let Some(entry) = self.entry(key) {
-            entry.sending = false;
-        }
-    }
-
-    /// Nothing of an entry can be delivered any more: how much that was.
-    pub fn give_up(&mut self, key: Key) -> usize {
-        let Some(entry) = self.entry(key) else { return 0 };
-        let lost = entry.content.len();
-        entry.content.pending = None;
-        self.delivered(key);
-        lost
-    }
-
-    /// The InstanceId is settled: completes what waits for it, now and when it is read back.
-    pub fn complete(
-        &mut self,
-        complete: impl Fn(&Pending) -> Option<Vec<Datum>>,
-        completes: bool,
-    ) -> usize {
-        self.completes = completes;
-        let mut completed = Vec::new();
-        for entry in &mut self.entries {
-            if let Some(pending) = &entry.content.pending
-                && let Some(datums) = complete(pending)
-            {
-                let before = entry.bytes();
-                entry.content.datums.extend(datums);
-                entry.content.pending = None;
-                let after = entry.bytes();
-                self.bytes = self.bytes + after - before;
-                completed.push(entry.key);
-            }
-        }
-        for key in &completed {
-            self.changed(*key);
-        }
-        completed.len()
-    }
-
-    /// An entry's content is another: the disk follows, or nothing is left of it.
-    fn changed(&mut self, key: Key) {
-        let Some(place) = self.entries.iter().position(|entry| entry.key == key) else { return };
-        let entry = &mut self.entries[place];
-        if !entry.content.is_empty() {
-            match &mut entry.filing {
-                Filing::Waits => {}
-                Filing::Writing { changed } => *changed = true,
-                Filing::Filed { .. } => {
-                    entry.behind = false;
-                    self.replace(key);
-                }
-            }
-            return;
-        }
-        match entry.filing {
-            Filing::Waits => {}
-            Filing::Writing { .. } => self.orphans.push(key),
-            Filing::Filed { kib } => self.remove(key, kib),
-        }
-        self.take_out(place);
     }
 
     fn entry(&mut self, key: Key) -> Option<&mut Entry> {
@@ -372,3 +222,6 @@ impl Spool {
 
 /// What is folded again comes first, and a ring doesn't hold more periods.
 const MOST_UNSEEN: usize = 10_000;
+
+#[cfg(test)]
+mod tests;

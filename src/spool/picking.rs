@@ -4,7 +4,8 @@ use crate::batch::{MAX_BYTES, MAX_DATUMS};
 use crate::clock::{Boottime, Timestamp};
 use crate::delivery::Waiting;
 use crate::spool::entry::PATIENCE;
-use crate::spool::{Entry, Filed, Job, Picked, Spool};
+use crate::spool::{Entry, Filed, Job, Key, Picked, Spool};
+use std::time::Duration;
 
 impl Spool {
     /// Makes everything due now: there will be no later.
@@ -20,30 +21,35 @@ impl Spool {
             backlog: !self.loading && self.oldest_file(&ready).is_some(),
             ..Waiting::default()
         };
+        let mut disk_is_busy = false;
         for entry in self.entries.iter().filter(|entry| ready(entry.key.period)) {
+            let soon = entry.due <= now.plus(TOGETHER);
             if entry.is_due(now, self.disk) {
                 waiting.live |= entry.is_live(now);
                 waiting.backlog |= !entry.is_live(now);
-            } else if !entry.sending && !entry.content.datums.is_empty() {
+            } else if !entry.is_sending() && !entry.content.datums.is_empty() {
+                disk_is_busy |= soon;
                 let due = entry.due.max(entry.closed.boot.min(now));
                 // What is due waits for the disk, but not for long.
                 let due = if entry.due <= now { due.plus(PATIENCE) } else { entry.due };
                 waiting.next_due = Some(waiting.next_due.map_or(due, |next| next.min(due)));
             }
         }
+        // What is due together travels together: the rest waits for the disk too.
+        waiting.live &= !disk_is_busy;
         waiting
     }
 
     /// Everything live.
     pub fn pick_live(&mut self, now: Boottime, ready: impl Fn(Timestamp) -> bool) -> Picked {
-        let disk = self.disk;
+        let (disk, now) = (self.disk, now.plus(TOGETHER));
         self.pick(|entry| entry.is_due(now, disk) && entry.is_live(now) && ready(entry.key.period))
     }
 
     /// Everything that is due and in memory.
-    pub fn pick_due(&mut self, now: Boottime) -> Picked {
+    pub fn pick_due(&mut self, now: Boottime, ready: impl Fn(Timestamp) -> bool) -> Picked {
         let disk = self.disk;
-        self.pick(|entry| entry.is_due(now, disk))
+        self.pick(|entry| entry.is_due(now, disk) && ready(entry.key.period))
     }
 
     /// The newest that is due: all parts of one period.
@@ -64,10 +70,8 @@ impl Spool {
     /// The oldest that is due, as much as one request holds.
     pub fn pick_oldest(&mut self, now: Boottime, ready: impl Fn(Timestamp) -> bool) -> Picked {
         let disk = self.disk;
-        let due = |entry: &&Entry| entry.is_due(now, disk) && ready(entry.key.period);
-        let oldest = self.entries.iter().find(due).map(|entry| entry.key);
         if let Some(file) = self.oldest_file(&ready)
-            && oldest.is_none_or(|oldest| file.key < oldest)
+            && !self.is_full_before(file.key, now)
         {
             let (mut files, mut kib) = (Vec::new(), 0);
             for file in self.files(&ready) {
@@ -105,6 +109,16 @@ impl Spool {
         self.files(ready).next().copied()
     }
 
+    /// Whether what is in memory and older than a file fills a request without it.
+    fn is_full_before(&self, key: Key, now: Boottime) -> bool {
+        let older = self.entries.iter().take_while(|entry| entry.key < key);
+        let due = older.filter(|entry| entry.is_due(now, self.disk));
+        let (datums, bytes) = due.fold((0, 0), |(datums, bytes), entry| {
+            (datums + entry.content.datums.len(), bytes + entry.bytes())
+        });
+        datums >= MAX_DATUMS || bytes >= MAX_BYTES
+    }
+
     fn load(&mut self, files: Vec<Filed>) -> Picked {
         if !std::mem::replace(&mut self.loading, true) {
             self.jobs.push(Job::Load { files });
@@ -116,7 +130,7 @@ impl Spool {
         let mut picked = Vec::new();
         for entry in &mut self.entries {
             if wanted(entry) {
-                entry.sending = true;
+                entry.sending = entry.content.datums.len();
                 picked.push((entry.key, entry.content.datums.clone()));
             }
         }
@@ -124,6 +138,8 @@ impl Spool {
     }
 }
 
+/// What is due so soon goes along: due times come from two clocks read a moment apart.
+const TOGETHER: Duration = Duration::from_millis(50);
 /// More than a request has beside its datums: the longest namespace and the names of the fields.
 const REQUEST_FRAME: usize = 300;
 /// As much as one request may hold, about: a datum takes as much text as it takes bytes in a request.

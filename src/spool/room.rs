@@ -7,16 +7,20 @@ use crate::spool::{Entry, Job, Key, Spool};
 impl Spool {
     /// Gives up what `condemned` says can no longer be delivered: entries at once, with how much
     /// that was; of files the disk will tell.
-    pub fn condemn(&mut self, condemned: impl Fn(Timestamp) -> bool) -> Vec<(Key, Moment, usize)> {
+    pub fn condemn(
+        &mut self,
+        condemned: impl Fn(Timestamp) -> bool,
+    ) -> Vec<(Key, Option<Moment>, usize)> {
         while let Some(file) = self.filed.front().copied().filter(|file| condemned(file.key.period))
         {
             self.filed.pop_front();
             self.kib -= u64::from(file.kib);
             self.jobs.push(Job::Drop { file, cause: Cause::TooOld });
         }
-        let old = self.entries.iter().filter(|entry| !entry.sending && condemned(entry.key.period));
-        let old: Vec<_> = old.map(|entry| (entry.key, entry.closed)).collect();
-        old.into_iter().map(|(key, closed)| (key, closed, self.give_up(key))).collect()
+        let old =
+            self.entries.iter().filter(|entry| !entry.is_sending() && condemned(entry.key.period));
+        let old: Vec<_> = old.map(|entry| entry.key).collect();
+        old.into_iter().map(|key| (key, self.closed(key), self.give_up(key))).collect()
     }
 
     /// Lets go of what is safe on the disk and needn't be in memory: all that is due where `all`,
@@ -24,8 +28,9 @@ impl Spool {
     pub fn evict(&mut self, now: Boottime, all: bool) {
         let mut place = 0;
         while let Some(entry) = self.entries.get(place) {
-            let over = entry.due <= now && (all || (!entry.is_live(now) && !entry.loaded));
-            if over && !entry.sending && entry.filed().is_some() {
+            let idle = !entry.loaded || entry.content.waits();
+            let over = entry.due <= now && (all || (!entry.is_live(now) && idle));
+            if over && !entry.is_sending() && entry.filed().is_some() {
                 self.leave_to_disk(place);
             } else {
                 place += 1;
@@ -37,7 +42,7 @@ impl Spool {
     pub fn make_room_in_memory(&mut self) -> usize {
         let mut dropped = 0;
         while self.bytes > self.limits.memory_bytes {
-            let idle = |entry: &Entry| !entry.sending;
+            let idle = |entry: &Entry| !entry.is_sending();
             let safe = |entry: &Entry| idle(entry) && entry.filed().is_some();
             if let Some(place) = self.entries.iter().position(safe) {
                 self.leave_to_disk(place);
@@ -57,7 +62,8 @@ impl Spool {
 
     /// Gives up the oldest file; `false` where there is none that may go.
     pub(super) fn drop_oldest(&mut self) -> bool {
-        let entry = self.entries.iter().position(|entry| !entry.sending && entry.filed().is_some());
+        let entry =
+            self.entries.iter().position(|entry| !entry.is_sending() && entry.filed().is_some());
         let oldest = entry.map(|place| (self.entries[place].key, place));
         let file = match (self.filed.front(), oldest) {
             (Some(file), Some((key, _))) if file.key < key => self.filed.pop_front(),

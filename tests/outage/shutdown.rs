@@ -21,13 +21,18 @@ fn the_open_window_is_sent_at_once() {
     );
 }
 
-/// Nobody answers: it is over within the grace time, and what is lost is said.
+/// Nobody answers: it is over within the grace time, and what is left waits on the disk, or is lost
+/// where there is none, and that is said.
 #[test]
 fn it_ends_within_the_grace_time() {
-    let cases = [("hang", Some(Behaviour::Hang)), ("refused", None)];
-    all_at_once(&cases, |(name, behaviour)| {
+    let cases =
+        [("hang", Some(Behaviour::Hang), true), ("refused", None, true), ("no disk", None, false)];
+    all_at_once(&cases, |(name, behaviour, disk)| {
         // Requests wait for an answer for longer than the grace time.
         let mut world = Simulation::new(0.45, 5);
+        if !disk {
+            world = world.without_disk();
+        }
         match behaviour {
             Some(behaviour) => world.double.always(behaviour.clone()),
             None => world.double.stop(),
@@ -40,7 +45,8 @@ fn it_ends_within_the_grace_time() {
         assert!(took < 6.0, "{name}: {took} s of 3 s");
         assert_eq!((summary.delivered, summary.dropped), (0, 0), "{name}");
         // MemoryUsedPercent of the first point, and of the rest.
-        assert_eq!(summary.undelivered, 2, "{name}");
+        let left = if *disk { (2, 0) } else { (0, 2) };
+        assert_eq!((summary.waiting, summary.undelivered), left, "{name}");
         let seen = world.double.seen();
         assert!(seen.accepted.is_empty());
         assert!(seen.refused.iter().all(|refusal| second_of(refusal.at) < before + 6.0));

@@ -45,6 +45,7 @@ pub struct Simulation {
     read_timeout: Duration,
     /// What the agent's clock is ahead of the world's when it starts, in seconds.
     ahead: i64,
+    disk: bool,
 }
 
 /// The world's time: where it began, and how fast it runs.
@@ -107,7 +108,14 @@ impl Simulation {
             imds: None,
             read_timeout: Duration::from_secs(30),
             ahead: 0,
+            disk: true,
         }
+    }
+
+    /// Where the state directory should be, nothing can be written.
+    pub fn without_disk(mut self) -> Simulation {
+        self.disk = false;
+        self
     }
 
     pub fn imds(mut self, imds: &ImdsDouble) -> Simulation {
@@ -137,7 +145,8 @@ impl Simulation {
         config.sample.proc_root = self.files.path().to_owned();
         config.cloudwatch.region = Some("eu-central-1".to_owned());
         config.cloudwatch.endpoint_url = Some(self.double.url());
-        config.state.directory = self.files.path().join("state");
+        let disk = if self.disk { self.files.path() } else { Path::new("/dev/null") };
+        config.state.directory = disk.join("state");
         config.state.runtime_directory = self.files.path().join("runtime");
         config
     }
@@ -300,6 +309,8 @@ pub struct Kernel {
 impl Proc {
     fn new(folder: &Path) -> Proc {
         std::fs::create_dir(folder.join("pressure")).unwrap();
+        std::fs::create_dir_all(folder.join("sys/kernel/random")).unwrap();
+        std::fs::write(folder.join("sys/kernel/random/boot_id"), "7f3c\n").unwrap();
         let create = |name| File::create(folder.join(name)).unwrap();
         let state = Kernel { available: 600_000, swap_free: 100_000, oom_kills: 0 };
         let state = Mutex::new(state);

@@ -25,7 +25,7 @@ impl Desk {
                 }
                 let datums = parcel.batch.datums.len();
                 self.delivered += datums as u64;
-                self.last_delivery = Some(now.wall);
+                self.last_delivery = Some(now);
                 tracing::debug!(datums, namespace = %parcel.batch.namespace, "delivered");
                 self.settle(&parcel.origins);
             }
@@ -146,6 +146,7 @@ impl Desk {
     fn reject(&mut self, parcel: &Parcel<Key>, reason: &str, now: Moment) {
         for datum in &parcel.batch.datums {
             self.health.dropped(Cause::Rejected, 1);
+            self.health.note(Cause::Rejected, now.boot);
             let text = serde_json::to_string(datum).unwrap_or_default();
             tracing::error!(
                 datum = text,

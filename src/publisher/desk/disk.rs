@@ -1,13 +1,15 @@
 //! What the disk says, and whose the files on it are.
 
 use crate::clock::{Boottime, Moment};
+use crate::dimension::DimensionName;
 use crate::health::Cause;
+use crate::identity::Name;
 use crate::publisher::desk::Desk;
+use crate::spool::News;
 use crate::spool::disk::{Done, Loaded, Order};
 use crate::spool::folder::OpenError;
 use crate::spool::inventory::Found;
 use crate::spool::text::{Content, Head};
-use crate::spool::{Filed, News};
 
 impl Desk {
     /// Hears what became of an order.
@@ -52,7 +54,7 @@ impl Desk {
         }
     }
 
-    /// Once this host knows its instance, it can be told whether the files that were found are its
+    /// Once this host knows its instance, or that it has none, it can be told whether the files that were found are its
     /// own.
     pub(super) fn decide(&mut self) {
         let owner = self.whose.owner.clone();
@@ -71,7 +73,7 @@ impl Desk {
         self.spool.found(found.files, found.taken_through);
         if found.undecided.is_some() {
             self.undecided = found.undecided;
-            if self.whose.owner.instance_id.is_some() {
+            if *self.identity.state(&DimensionName::InstanceId) != Name::Unknown {
                 self.decide();
             }
         }
@@ -79,10 +81,13 @@ impl Desk {
 
     fn loaded(&mut self, files: Vec<Loaded>, now: Moment) {
         let mut contents = Vec::new();
-        for Loaded { file, content } in files {
+        // What was given up meanwhile is counted by that.
+        let asked = files.into_iter().filter(|loaded| self.spool.is_filed(loaded.file.key));
+        for Loaded { mut file, content } in asked.collect::<Vec<_>>() {
             let content = match content {
                 Ok((head, content)) => {
-                    Some((head.closed(), self.completed(file, &head, content, now)))
+                    file.pending = content.pending.is_some();
+                    Some((head.closed(), self.completed(&head, content, now)))
                 }
                 Err(lost) if lost.later => {
                     tracing::warn!(lost.reason, "a file of the spool can't be read now");
@@ -107,14 +112,8 @@ impl Desk {
     }
 
     /// What waited for the InstanceId is completed by the boot that wrote it only.
-    fn completed(
-        &mut self,
-        file: Filed,
-        head: &Head,
-        mut content: Content,
-        now: Moment,
-    ) -> Content {
-        if let Some(pending) = content.pending.take_if(|_| file.pending) {
+    fn completed(&mut self, head: &Head, mut content: Content, now: Moment) -> Content {
+        if let Some(pending) = content.pending.take() {
             if head.boot_id != self.whose.boot_id {
                 self.lose(Cause::Foreign, pending.len(), now.boot);
             } else if let Some(datums) = pending.complete(&self.identity) {

@@ -45,7 +45,7 @@ impl Desk {
         let old = self.spool.condemn(|period| delivery.age(period, now.wall) == Age::TooOld);
         for (key, closed, datums) in old {
             tracing::debug!(period = %key.period, datums, "older than CloudWatch accepts: given up");
-            self.lose(self.cause_of_age(Some(closed), now.boot), datums, now.boot);
+            self.lose(self.cause_of_age(closed, now.boot), datums, now.boot);
         }
     }
 
@@ -64,6 +64,7 @@ impl Desk {
             return;
         }
         self.health.dropped(cause, datums);
+        self.health.note(cause, now);
         let silent = self.said.get(cause.as_str()).is_some_and(|said| now.since(*said) < SAY_AGAIN);
         if !silent {
             self.said.insert(cause.as_str(), now);

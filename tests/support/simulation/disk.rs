@@ -326,6 +326,7 @@ impl Thread {
         let listing = self.list(around);
         self.folder = Some(Folder { owner: self.owner.to_string(), taken: listing.taken });
         (found.files, found.taken_through) = (listing.files, listing.taken_through);
+        drop_completed(&mut found.files, around);
         Ok(found)
     }
 
@@ -383,7 +384,15 @@ impl Thread {
                 around.files.rename(&from, format!("{SPOOL}{name}"), around.now);
                 found.files.push(Filed { key, kib, pending });
             } else {
-                around.files.put(from, None, around.now);
+                let kept = format!("{SPOOL}{name}");
+                match (Name::parse(Path::new(&name)), &mut self.folder) {
+                    (Some(Name::Taken(through)), Some(folder)) if through > folder.taken => {
+                        let before = std::mem::replace(&mut folder.taken, through);
+                        around.files.rename(&from, kept, around.now);
+                        around.files.put(taken_name(before), None, around.now);
+                    }
+                    _ => around.files.put(from, None, around.now),
+                }
             }
         }
         found
@@ -472,6 +481,19 @@ impl Thread {
             true => Ok((head, content)),
             false => Err(lost(Some(Cause::Foreign), "foreign")),
         }
+    }
+}
+
+/// A part under both names: the older file goes.
+fn drop_completed(files: &mut Vec<Filed>, around: &mut Around) {
+    files.sort_by_key(|file| (file.key, file.pending));
+    let doubled: Vec<_> = files.windows(2).filter(|two| two[0].key == two[1].key).collect();
+    let doubled: Vec<_> = doubled.into_iter().map(|two| two[0].key).collect();
+    for key in doubled {
+        let bytes = around.files.files.get(&part_name(key, false)).cloned().unwrap_or_default();
+        let completed = text::read(&bytes).is_ok_and(|(_, content)| content.pending.is_none());
+        around.files.put(part_name(key, completed), None, around.now);
+        files.retain(|file| file.key != key || file.pending != completed);
     }
 }
 

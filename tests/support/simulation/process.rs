@@ -247,7 +247,7 @@ impl Process {
         }
         let now = moment(out);
         if std::mem::take(&mut self.learned) {
-            self.desk.know(&self.identity);
+            self.desk.know(&self.identity, now.boot);
         }
         if self.stops {
             self.desk.stop(now.boot);

@@ -48,7 +48,7 @@ impl Process {
         let whose = Whose { owner, boot_id };
         let (sampled, taken) = Sampled::open(out, &whose, &found)?;
         let mut desk = Desk::new(settings(out), identity.clone(), whose, now);
-        desk.know(&identity);
+        desk.know(&identity, now.boot);
         if let Some(found) = found {
             desk.disk(found, now);
         }
@@ -156,7 +156,11 @@ impl Sampled {
         let samples = opened.inherited.iter().flat_map(Recording::samples);
         let lost = samples.map(|sample| sample.sequence).filter(|sequence| *sequence > through);
         let lost = lost.collect();
-        let sequence = opened.last.max(taken);
+        let mut sequence = opened.last.max(taken);
+        if found.is_none() && sequence == 0 {
+            // As `state::open`.
+            sequence = u64::try_from(now.wall.0 / 100).unwrap_or(0);
+        }
         Ok((Sampled { periods, parts, lost, sequence, unread }, taken))
     }
 }

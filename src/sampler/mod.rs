@@ -1,7 +1,12 @@
-//! The sampler: wakes at each tick, reads, folds, and hands on the parts that are closed.
+//! The sampler: wakes at each tick, reads, records, folds, and hands on the parts that are closed.
+
+mod closer;
+mod earlier;
+mod seen;
+
+pub use seen::Seen;
 
 use crate::black_box::BlackBox;
-use crate::black_box::format::Reason;
 use crate::clock::{Boottime, Clock, Moment};
 use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
@@ -10,14 +15,14 @@ pub use crate::periods::Part;
 use crate::periods::Periods;
 use crate::recorder::Recorder;
 use crate::recorder::recording::Recording;
-use crate::recorder::replay::{past, unreadable};
 use crate::sample::{Sample, Sources};
 use crate::source::kept::Report;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{Form, Window};
+use std::cell::Cell;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::rc::Rc;
 use tokio::sync::{mpsc, watch};
 
 /// What the sampler needs of the configuration.
@@ -82,6 +87,7 @@ pub struct Sampler<C> {
     copy_at: Boottime,
     /// The first sample is taken.
     is_ready: bool,
+    seen: Rc<Cell<Seen>>,
     /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
     parts: mpsc::UnboundedSender<Message<C>>,
 }
@@ -113,6 +119,7 @@ impl<C> Sampler<C> {
             taken,
             copy_at: now.boot,
             is_ready: false,
+            seen: Rc::default(),
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
             clock,
             settings,
@@ -123,34 +130,10 @@ impl<C> Sampler<C> {
         sampler
     }
 
-    /// Folds what an earlier run sampled and didn't bring to safety.
-    fn take_up(&mut self, inherited: &[Recording], taken: u64, boot_id: &str, now: Moment) {
-        let marks = inherited.iter().map(Recording::taken_through);
-        let taken = marks.fold(taken, u64::max);
-        let newest = inherited.iter().filter_map(|recording| recording.contents().newest()).max();
-        let gaps = unreadable(inherited, taken);
-        let unreadable: u64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
-        if unreadable > 0 {
-            self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
-        }
-        let parts = self.periods.take_up(past(inherited), taken, boot_id, now);
-        let again = newest.unwrap_or(0).saturating_sub(taken);
-        if again > 0 {
-            tracing::info!(samples = again, "samples of an earlier run are folded in");
-        }
-        let of_boot = inherited.iter().rfind(|recording| recording.heading().boot_id == boot_id);
-        if let Some(last) = of_boot.and_then(|recording| recording.samples().last()) {
-            tell_step(last.taken, now);
-        }
-        for part in parts {
-            self.send(Message::Part(part));
-        }
-    }
-
     /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
     pub async fn run(
         mut self,
-        mut reloads: mpsc::UnboundedReceiver<Reload<C>>,
+        mut reloads: mpsc::UnboundedReceiver<Box<Reload<C>>>,
         stop: impl Future<Output = ()>,
     ) {
         tokio::pin!(stop);
@@ -160,7 +143,7 @@ impl<C> Sampler<C> {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(reload) = reloads.recv() => self.reload(reload),
+                Some(reload) = reloads.recv() => self.reload(*reload),
                 Ok(()) = self.taken.changed() => self.note_taken(),
                 () = alarm.until_and_again(wake, again) => self.wake(),
             }
@@ -213,6 +196,7 @@ impl<C> Sampler<C> {
         if self.watch.is_under() {
             self.look_closer(now);
         }
+        self.note(now);
         self.periods.aim(now, self.interval());
     }
 
@@ -227,27 +211,6 @@ impl<C> Sampler<C> {
             self.sample.sequence = taken;
         }
         self.recorder.set_taken_through(taken);
-    }
-
-    /// Under pressure: who holds the memory, and the recorder to the disk soon.
-    fn look_closer(&mut self, now: Moment) {
-        if now.boot >= self.copy_at {
-            self.copy_at = now.boot.plus(COPY_UNDER_PRESSURE);
-            self.send(Message::CopyRecorder);
-        }
-        let Some(turn) = self.black_box.as_mut().and_then(|black_box| black_box.due(now.boot))
-        else {
-            return;
-        };
-        let killed = self.watch.last_kill().is_some_and(|kill| now.boot.since(kill) < JUST_KILLED);
-        let reason = if killed { Reason::OomKill } else { Reason::Pressure };
-        let proc_root = self.settings.proc_root.clone();
-        // On a thread that may wait: hundreds of processes take milliseconds.
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = turn.record(&proc_root, now, reason) {
-                tracing::warn!(%error, "the largest processes can't be recorded");
-            }
-        });
     }
 
     fn interval(&self) -> Tenths {
@@ -304,18 +267,6 @@ fn open_window(settings: &Settings) -> Window {
     Window::new(settings.metrics.clone(), settings.schedule.period, settings.form)
 }
 
-/// The wall clock against the one that never steps, since the last sample of an earlier run.
-fn tell_step(last: Moment, now: Moment) {
-    let passed = i64::try_from(now.boot.since(last.boot).as_millis()).unwrap_or(i64::MAX);
-    let step = now.wall.millis_since(last.wall).saturating_sub(passed);
-    if now.boot >= last.boot && step.abs() > STEP_MILLIS {
-        tracing::warn!(
-            seconds = step / 1_000,
-            "the wall clock was stepped while the agent was away"
-        );
-    }
-}
-
 fn log_report(report: &Report) {
     match report {
         Report::Lost { source, reason } => {
@@ -325,9 +276,3 @@ fn log_report(report: &Report) {
         Report::Lacks { .. } => tracing::warn!("{report}"),
     }
 }
-
-/// The runtime directory outlives the agent, but not the host.
-const COPY_UNDER_PRESSURE: Duration = Duration::from_secs(5);
-const JUST_KILLED: Duration = Duration::from_secs(10);
-/// Less is how a clock is kept right.
-const STEP_MILLIS: i64 = 1_000;

@@ -1,0 +1,43 @@
+//! What of the configuration each task needs.
+
+use crate::config::Config;
+use crate::datum::Resolution;
+use crate::delivery::Schedule;
+use crate::identity::Identity;
+use crate::publisher;
+use crate::sampler;
+use crate::under_pressure::Levels;
+
+pub(super) fn sampler_settings(config: &Config, place: f64) -> sampler::Settings {
+    sampler::Settings {
+        interval: config.sample.interval,
+        pressure_interval: config.sample.pressure_interval,
+        proc_root: config.sample.proc_root.clone(),
+        metrics: config.metrics.enabled.clone(),
+        extras: config.metrics.meminfo.clone(),
+        form: config.metrics.statistics,
+        levels: Levels {
+            available_below: config.pressure.available_below,
+            stall_above: config.pressure.stall_above,
+        },
+        schedule: Schedule {
+            period: config.publish.period,
+            every: config.publish.every,
+            spread: config.publish.spread,
+            place,
+        },
+    }
+}
+
+pub(super) fn publisher_settings(config: &Config, identity: &Identity) -> publisher::Settings {
+    publisher::Settings {
+        namespace: config.metrics.namespace.as_str().into(),
+        sets: identity.sets(config.metrics.dimensions.as_deref()),
+        resolution: Resolution::of(config.publish.period),
+        every: config.publish.every,
+        health: config.metrics.health,
+        max_requests_per_second: config.spool.max_requests_per_second,
+        max_bytes: config.spool.max_bytes,
+        max_age: config.spool.max_age,
+    }
+}

@@ -1,0 +1,37 @@
+//! What was seen last, for whoever asks: noted without an allocation, and without anyone being woken.
+
+use crate::clock::{Boottime, Moment};
+use crate::metric;
+use crate::sampler::Sampler;
+use std::cell::Cell;
+use std::rc::Rc;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seen {
+    pub sampled: Option<Moment>,
+    /// MemoryUsedPercent then.
+    pub used_percent: Option<f64>,
+    pub pressure_since: Option<Boottime>,
+    /// Whether the flight recorder has a file.
+    pub recorder_keeps: bool,
+    /// The oldest sample in it.
+    pub recorded_since: Option<Moment>,
+}
+
+impl<C> Sampler<C> {
+    /// Where it is noted.
+    pub fn seen(&self) -> Rc<Cell<Seen>> {
+        self.seen.clone()
+    }
+
+    pub(super) fn note(&self, now: Moment) {
+        let before = self.seen.get().pressure_since;
+        self.seen.set(Seen {
+            sampled: Some(now),
+            used_percent: self.sample.meminfo.as_ref().and_then(metric::memory_used_percent),
+            pressure_since: self.watch.is_under().then(|| before.unwrap_or(now.boot)),
+            recorder_keeps: self.recorder.keeps(),
+            recorded_since: self.recorder.oldest(),
+        });
+    }
+}
