@@ -638,8 +638,9 @@ impl Service {
     fn put(&mut self, batch: &Batch) {
         self.requests += 1;
         let refused = |datum: &Datum| {
-            let ahead = self.time.is_some_and(|time| Delivery::is_ahead(datum.timestamp, time));
-            ahead || self.poison.contains(&*datum.name)
+            let untimely =
+                self.time.is_some_and(|time| !Delivery::is_timely(datum.timestamp, time));
+            untimely || self.poison.contains(&*datum.name)
         };
         let outcome = if self.fails.pop_front().unwrap_or(false) {
             failure()
