@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test release tools lint unit docs bench soak footprint fuzz clean
+.PHONY: demo test release simulation tools lint unit docs bench soak footprint fuzz clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -17,6 +17,10 @@ demo: release
 
 release:
 	$(CARGO) build --locked --release
+
+# The core under a simulated clock, optimised (tests/simulation.rs runs it).
+simulation:
+	$(CARGO) build --locked --release --example simulation
 
 test: tools lint docs unit
 
@@ -46,15 +50,16 @@ docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
 
 # The footprint is the release binary's. Most tests wait more than they work: four share two cores.
-unit: tools release
+unit: tools release simulation
 	RUST_TEST_THREADS=4 $(CARGO) test --locked
 
 bench:
 	$(CARGO) bench --locked
 
-# The property tests with a hundred times as many cases, the footprint over ten minutes, ten
-# thousand kills, and a disk that stands still for two minutes.
-soak: tools footprint
+# The property tests with a hundred times as many cases, the footprint over ten minutes, a million
+# simulated hours, ten thousand kills, and a disk that stands still for two minutes.
+soak: tools footprint simulation
+	target/release/examples/simulation --seeds 0..41667 --hours 24
 	PROPTEST_CASES=25600 $(CARGO) test --locked --lib
 	CWMEM_KILLS=10000 CWMEM_FROZEN=120 $(CARGO) test --locked --test delivery -- --nocapture
 

@@ -59,6 +59,8 @@ pub mod notify;
 
 pub mod ticks;
 
+pub mod periods;
+
 pub mod sampler;
 
 pub mod publisher;

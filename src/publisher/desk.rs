@@ -70,6 +70,8 @@ struct Sending {
     parcels: VecDeque<Parcel<Key>>,
     /// How many datums of each entry aren't settled.
     left: BTreeMap<Key, usize>,
+    /// It gives way to live data.
+    backlog: bool,
 }
 
 impl Desk {
@@ -158,15 +160,21 @@ impl Desk {
         self.give_up_old(now);
         self.spool.evict(now.boot, false);
         self.spool.work(now.boot);
+        let ready = self.may_go(now.boot);
+        let waiting = self.spool.waiting(now.boot, &ready);
+        // A refused batch of backlog may take many requests until its poison stands alone.
+        if waiting.live && self.sending.as_ref().is_some_and(|sending| sending.backlog) {
+            self.put_back();
+        }
         if let Some(parcel) = self.sending.as_ref().and_then(|sending| sending.parcels.front()) {
             return Act::Put(parcel.batch.clone());
         }
         if let Some(failed) = self.stopping {
             return self.last_words(failed, now);
         }
-        let ready = self.may_go(now.boot);
-        let waiting = self.spool.waiting(now.boot, &ready);
-        let step = match self.loaded.take().filter(|_| !waiting.live) {
+        let fails = self.delivery.is_failing().is_some();
+        let still_wanted = |step: &Step| !waiting.live && fails == (*step == Step::Probe);
+        let step = match self.loaded.take().filter(still_wanted) {
             Some(step) => step,
             None => self.delivery.next(waiting, now.boot),
         };
@@ -183,7 +191,7 @@ impl Desk {
                 return Act::Wait(earlier(waiting.next_due, self.spool.retry_at()));
             }
         };
-        match self.begin(entries) {
+        match self.begin(entries, step == Step::SendBacklog) {
             Some(batch) => Act::Put(batch),
             // Nothing is there after all: it is asked again, not at once.
             None => Act::Wait(Some(now.boot.plus(AGAIN))),
@@ -225,14 +233,14 @@ impl Desk {
         self.spool.work(now.boot);
     }
 
-    fn begin(&mut self, entries: Vec<(Key, Vec<Datum>)>) -> Option<Batch> {
+    fn begin(&mut self, entries: Vec<(Key, Vec<Datum>)>, backlog: bool) -> Option<Batch> {
         let left = entries.iter().map(|(key, datums)| (*key, datums.len())).collect();
         let datums = entries
             .into_iter()
             .flat_map(|(key, datums)| datums.into_iter().map(move |datum| (key, datum)));
         let parcels = VecDeque::from(parcels(datums));
         let batch = parcels.front()?.batch.clone();
-        self.sending = Some(Sending { parcels, left });
+        self.sending = Some(Sending { parcels, left, backlog });
         Some(batch)
     }
 
@@ -249,7 +257,7 @@ impl Desk {
                 self.spool.pick_newest(now.boot, &ready)
             };
             if let Picked::Ready(entries) = picked
-                && let Some(batch) = self.begin(entries)
+                && let Some(batch) = self.begin(entries, false)
             {
                 return Act::Put(batch);
             }

@@ -224,6 +224,11 @@ impl Contents {
         self.records.last().map(|record| record.0)
     }
 
+    /// Rising.
+    pub fn sequences(&self) -> impl Iterator<Item = u64> + '_ {
+        self.records.iter().map(|record| record.0)
+    }
+
     /// The lowest sequence above this one.
     pub fn next_after(&self, sequence: u64) -> Option<u64> {
         let place = self.records.partition_point(|record| record.0 <= sequence);

@@ -32,6 +32,11 @@ impl Recording {
         let read = |source| RecordingError::Read { path: path.to_owned(), source };
         let bytes = read_bounded(path).map_err(read)?;
         let bytes = bytes.ok_or_else(|| RecordingError::TooLong { path: path.to_owned() })?;
+        Recording::read(path, bytes)
+    }
+
+    /// What was read from `path`.
+    pub fn read(path: &Path, bytes: Vec<u8>) -> Result<Recording, RecordingError> {
         let header = |source| RecordingError::Header { path: path.to_owned(), source };
         let mut ring = Ring::open(bytes, &[]).map_err(header)?;
         let own = ring.heading().columns.iter().filter_map(Column::own_extra);

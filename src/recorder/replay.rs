@@ -5,6 +5,7 @@ use crate::clock::{Boottime, Timestamp};
 use crate::recorder::recording::Recording;
 use crate::sample::Sample;
 use crate::window::{End, Figure, Window};
+use std::ops::Range;
 
 /// A sample of an earlier run.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,26 @@ pub fn past(recordings: &[Recording]) -> impl Iterator<Item = Past<'_>> {
         });
         ahead.min_by_key(|(sequence, _)| *sequence)?.1.next()
     })
+}
+
+/// The samples after `taken_through` that these recordings can't give back: damaged ones, and those
+/// that were written over while nothing else could keep them. Their sequences, rising.
+pub fn unreadable(recordings: &[Recording], taken_through: u64) -> Vec<Range<u64>> {
+    let sequences = recordings.iter().flat_map(|recording| recording.contents().sequences());
+    let mut sequences: Vec<u64> = sequences.filter(|sequence| *sequence > taken_through).collect();
+    sequences.sort_unstable();
+    // Where nothing was ever taken, what came before the oldest isn't known to have been.
+    let unknown = sequences.first().map_or(1, |oldest| *oldest);
+    let mut next = if taken_through > 0 { taken_through.saturating_add(1) } else { unknown };
+    let mut gaps = Vec::new();
+    for sequence in sequences {
+        // More than that weren't sampled: the count went on from the time (`state`).
+        if sequence > next && sequence - next < MOST_MISSING {
+            gaps.push(next..sequence);
+        }
+        next = next.max(sequence.saturating_add(1));
+    }
+    gaps
 }
 
 /// Folds what comes after `taken_through` into the new `window` and closes the periods that are
@@ -127,6 +148,9 @@ impl<'a> Replay<'_, 'a> {
         }
     }
 }
+
+/// Three years, at ten a second.
+const MOST_MISSING: u64 = 1 << 30;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use crate::clock::Moment;
 use crate::recorder::recording::Recording;
-use crate::recorder::replay::{Piece, past, replay};
-use crate::sampler::{Message, Part, Sampler};
+use crate::recorder::replay::{past, unreadable};
+use crate::sampler::{Message, Sampler};
 
 impl<C> Sampler<C> {
     /// Folds what an earlier run sampled and didn't bring to safety.
@@ -17,11 +17,12 @@ impl<C> Sampler<C> {
         let marks = inherited.iter().map(Recording::taken_through);
         let taken = marks.fold(taken, u64::max);
         let newest = inherited.iter().filter_map(|recording| recording.contents().newest()).max();
-        let unreadable: u64 = inherited.iter().map(Recording::damaged).sum();
-        if unreadable > 0 && newest > Some(taken) {
+        let gaps = unreadable(inherited, taken);
+        let unreadable: u64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
+        if unreadable > 0 {
             self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
         }
-        let pieces = replay(past(inherited), taken, &mut self.window, now.wall, boot_id);
+        let parts = self.periods.take_up(past(inherited), taken, boot_id, now);
         let again = newest.unwrap_or(0).saturating_sub(taken);
         if again > 0 {
             tracing::info!(samples = again, "samples of an earlier run are folded in");
@@ -30,8 +31,8 @@ impl<C> Sampler<C> {
         if let Some(last) = of_boot.and_then(|recording| recording.samples().last()) {
             tell_step(last.taken, now);
         }
-        for Piece { period, figures, through } in pieces {
-            self.send(Message::Part(Part { period, due: now.boot, ends: true, figures, through }));
+        for part in parts {
+            self.send(Message::Part(part));
         }
     }
 }

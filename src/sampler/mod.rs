@@ -1,30 +1,28 @@
-//! The sampler: wakes at each tick, reads, records, folds, and closes periods and parts.
+//! The sampler: wakes at each tick, reads, records, folds, and hands on the parts that are closed.
 
 mod closer;
-mod cuts;
 mod earlier;
 mod seen;
 
 pub use seen::Seen;
 
 use crate::black_box::BlackBox;
-use crate::clock::{Boottime, Clock, Moment, Timestamp};
+use crate::clock::{Boottime, Clock, Moment};
 use crate::delivery::Schedule;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
+pub use crate::periods::Part;
+use crate::periods::Periods;
 use crate::recorder::Recorder;
 use crate::recorder::recording::Recording;
 use crate::sample::{Sample, Sources};
 use crate::source::kept::Report;
-use crate::ticks::Ticks;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
-use crate::window::{End, Figure, Form, Window};
-use cuts::Cuts;
+use crate::window::{Form, Window};
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// What the sampler needs of the configuration.
@@ -38,20 +36,6 @@ pub struct Settings {
     pub form: Form,
     pub levels: Levels,
     pub schedule: Schedule,
-}
-
-/// A piece of a period, closed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// The period's start.
-    pub period: Timestamp,
-    /// When it is to be sent.
-    pub due: Boottime,
-    /// The period is over: nothing more of it is to come.
-    pub ends: bool,
-    pub figures: Vec<Figure>,
-    /// The sequence of the last sample in it.
-    pub through: u64,
 }
 
 /// What leaves the sampler, in the order of its happening.
@@ -93,10 +77,8 @@ pub struct Sampler<C> {
     settings: Settings,
     sources: Sources,
     sample: Sample,
-    window: Window,
+    periods: Periods,
     watch: UnderPressure,
-    ticks: Ticks,
-    cuts: Cuts,
     notifier: Notifier,
     recorder: Recorder,
     black_box: Option<BlackBox>,
@@ -126,7 +108,12 @@ impl<C> Sampler<C> {
         let mut sampler = Sampler {
             sources: open_sources(&settings, now.boot),
             sample,
-            window: open_window(&settings),
+            periods: Periods::new(
+                now,
+                settings.interval,
+                settings.schedule,
+                open_window(&settings),
+            ),
             recorder,
             black_box,
             taken,
@@ -134,11 +121,6 @@ impl<C> Sampler<C> {
             is_ready: false,
             seen: Rc::default(),
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
-            ticks: Ticks::new(now, settings.interval),
-            cuts: Cuts {
-                first: Some(now.boot.plus(settings.schedule.first_delay())),
-                urgent: None,
-            },
             clock,
             settings,
             notifier,
@@ -157,58 +139,51 @@ impl<C> Sampler<C> {
         tokio::pin!(stop);
         let mut alarm = self.clock.alarm();
         loop {
-            let wake = self.next_wake();
+            let (wake, again) = (self.next_wake(), self.interval().duration());
             tokio::select! {
                 biased;
                 () = &mut stop => break,
                 Some(reload) = reloads.recv() => self.reload(*reload),
-                () = alarm.until_and_again(wake, self.interval().duration()) => self.wake(),
+                Ok(()) = self.taken.changed() => self.note_taken(),
+                () = alarm.until_and_again(wake, again) => self.wake(),
             }
             if self.parts.is_closed() {
                 return;
             }
         }
-        let now = self.clock.now();
-        self.cut(End::Part, now.boot);
+        let part = self.periods.stop(self.clock.now());
+        self.send_part(part);
     }
 
     fn next_wake(&self) -> Boottime {
-        let now = self.clock.now();
-        let end = self.window.start().map(|start| {
-            let left = start.plus(self.settings.schedule.period).millis_since(now.wall);
-            now.boot.plus(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
-        });
-        let early = [end, self.cuts.first, self.notifier.wake_by()].into_iter().flatten();
-        early.fold(self.ticks.next(), Boottime::min)
+        let next = self.periods.next_wake(self.clock.now());
+        self.notifier.wake_by().map_or(next, |wake| next.min(wake))
     }
 
     fn wake(&mut self) {
         let now = self.clock.now();
         self.notifier.alive(now.boot);
-        if self.ticks.notice_step(now) {
-            self.step(now);
+        if self.periods.notice_step(now) {
+            tracing::warn!(wall = %now.wall, "the wall clock was stepped: the open period is closed as a part");
+            let part = self.periods.stepped(now);
+            self.send_part(part);
+            self.send(Message::ClockStepped);
         }
-        if self.window.is_over(now.wall) {
-            self.close_period(now);
+        let part = self.periods.close_over(now, self.watch.is_under());
+        self.send_part(part);
+        if let Some(covered) = self.periods.tick(now) {
+            self.tick(covered, now);
         }
-        if now.boot >= self.ticks.next() {
-            self.tick(now);
-        }
-        if self.cuts.first.is_some_and(|first| now.boot >= first) {
-            self.cuts.first = None;
-            self.cut(End::Part, now.boot);
-        }
+        let part = self.periods.first_point(now);
+        self.send_part(part);
     }
 
-    fn tick(&mut self, now: Moment) {
-        self.sample.covered = self.ticks.take(now);
+    fn tick(&mut self, covered: Tenths, now: Moment) {
+        self.sample.covered = covered;
         self.sample.sequence += 1;
         self.sources.read(&mut self.sample, now);
         self.recorder.append(&self.sample);
-        self.window.record(&self.sample);
-        if self.taken.has_changed().unwrap_or(false) {
-            self.recorder.set_taken_through(*self.taken.borrow_and_update());
-        }
+        self.periods.record(&self.sample);
         if !std::mem::replace(&mut self.is_ready, true) {
             notify::ready();
         }
@@ -222,7 +197,20 @@ impl<C> Sampler<C> {
             self.look_closer(now);
         }
         self.note(now);
-        self.ticks.aim(now, self.interval());
+        self.periods.aim(now, self.interval());
+    }
+
+    /// At once: what is safe isn't to be folded again after a crash.
+    fn note_taken(&mut self) {
+        let taken = *self.taken.borrow_and_update();
+        if taken > self.sample.sequence {
+            // A disk that answered late knows of an earlier run that the ring didn't: what comes
+            // now must lie above it, or a crash would take it for safe.
+            let part = self.periods.stop(self.clock.now());
+            self.send_part(part);
+            self.sample.sequence = taken;
+        }
+        self.recorder.set_taken_through(taken);
     }
 
     fn interval(&self) -> Tenths {
@@ -234,10 +222,8 @@ impl<C> Sampler<C> {
             Change::Began(reason) => {
                 tracing::warn!(?reason, interval = ?self.settings.pressure_interval.duration(),
                     "the host is under memory pressure: sampling faster");
-                let period = self.window.start();
-                if period.is_some() && std::mem::replace(&mut self.cuts.urgent, period) != period {
-                    self.cut(End::Part, now.boot.plus(self.settings.schedule.urgent_delay()));
-                }
+                let part = self.periods.urgent(now);
+                self.send_part(part);
             }
             Change::Ended => tracing::info!("the memory pressure is over"),
         }
@@ -245,25 +231,25 @@ impl<C> Sampler<C> {
 
     fn reload(&mut self, reload: Reload<C>) {
         let now = self.clock.now();
-        if self.window.is_over(now.wall) {
-            self.close_period(now);
-        } else if let Some(period) = self.window.start() {
-            let due = self.settings.schedule.due(period, self.watch.is_under());
-            let wait =
-                Duration::from_millis(u64::try_from(due.millis_since(now.wall)).unwrap_or(0));
-            self.cut(End::Part, now.boot.plus(wait));
-        }
-        self.settings = reload.settings;
+        let settings = reload.settings;
+        let (schedule, window) = (settings.schedule, open_window(&settings));
+        let part = self.periods.reload(now, self.watch.is_under(), schedule, window);
+        self.send_part(part);
+        self.settings = settings;
         if let Some(recorder) = reload.recorder {
             self.recorder = recorder;
         }
         self.sources = open_sources(&self.settings, now.boot);
         self.sample.extras = vec![None; self.settings.extras.len()];
-        let earlier = std::mem::replace(&mut self.window, open_window(&self.settings));
-        self.window.continue_from(earlier);
         self.watch.adjust(self.settings.levels, self.settings.schedule.period);
-        self.ticks.aim(now, self.interval());
+        self.periods.aim(now, self.interval());
         self.send(Message::Reload(reload.behind));
+    }
+
+    fn send_part(&self, part: Option<Part>) {
+        if let Some(part) = part {
+            self.send(Message::Part(part));
+        }
     }
 
     /// Nobody behind any more means that the process is ending; `run` sees it.

@@ -51,6 +51,11 @@ pub enum Done {
         reason: String,
     },
     Loaded(Vec<Loaded>),
+    /// To be asked for again: until then a file says more than is left to be sent.
+    NotDone {
+        job: Job,
+        reason: String,
+    },
     /// `closed`: when, and in which boot, as far as the file told.
     Dropped {
         cause: Cause,
@@ -74,8 +79,10 @@ pub struct Loaded {
 /// A file that can't be sent.
 #[derive(Debug)]
 pub struct Lost {
-    /// `None` where it is set aside for a newer version.
+    /// `None` where it is set aside for a newer version, or can't be read now.
     pub cause: Option<Cause>,
+    /// It is still there, and can perhaps be read later.
+    pub later: bool,
     pub reason: String,
     pub datums: usize,
 }
@@ -163,24 +170,30 @@ impl Worker {
                 self.say(done);
             }
             Job::Replace { key, closed, content } => {
-                self.try_to("note what is left of a part", |folder| {
-                    folder.replace(key, closed, &content)
-                });
+                let replaced =
+                    self.folder.as_mut().map(|folder| folder.replace(key, closed, &content));
+                self.say_not_done(Job::Replace { key, closed, content }, replaced);
             }
             Job::Remove { key } => {
-                self.try_to("remove a delivered part", |folder| folder.remove(key));
+                let removed = self.folder.as_mut().map(|folder| folder.remove(key));
+                self.say_not_done(Job::Remove { key }, removed);
             }
             Job::Drop { file, cause } => {
                 let dropped = self.folder.as_mut().map(|folder| folder.drop(file));
-                let (closed, datums) = match dropped {
-                    Some(Ok(dropped)) => dropped,
-                    Some(Err(error)) => {
-                        self.fail("remove what was given up", &error);
-                        (None, 0)
+                match dropped.transpose() {
+                    Ok(dropped) => {
+                        let (closed, datums) = dropped.unwrap_or((None, 0));
+                        self.say(Done::Dropped { cause, closed, datums });
                     }
-                    None => (None, 0),
-                };
-                self.say(Done::Dropped { cause, closed, datums });
+                    // Whoever removed it has it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.say(Done::Dropped { cause, closed: None, datums: 0 });
+                    }
+                    Err(error) => {
+                        let reason = error.to_string();
+                        self.say(Done::NotDone { job: Job::Drop { file, cause }, reason });
+                    }
+                }
             }
             Job::Load { files } => {
                 let loaded =
@@ -208,15 +221,19 @@ impl Worker {
         match loaded {
             Some(Ok(loaded)) => Ok(loaded),
             Some(Err((unsent, datums))) => {
+                let later = matches!(&unsent, Unsent::Io(error)
+                    if error.kind() != io::ErrorKind::NotFound);
                 let cause = match &unsent {
                     Unsent::Damage(Damage::Newer { .. }) => None,
+                    Unsent::Io(_) if later => None,
                     Unsent::Damage(Damage::Damaged(_)) | Unsent::Io(_) => Some(Cause::Damaged),
                     Unsent::Foreign(_) => Some(Cause::Foreign),
                 };
-                Err(Lost { cause, reason: format!("{}: {unsent}", file.key), datums })
+                Err(Lost { cause, later, reason: format!("{}: {unsent}", file.key), datums })
             }
             None => Err(Lost {
                 cause: None,
+                later: true,
                 reason: "there is no state directory".to_owned(),
                 datums: 0,
             }),
@@ -261,6 +278,14 @@ impl Worker {
     fn try_to(&mut self, what: &'static str, act: impl FnOnce(&mut Folder) -> io::Result<()>) {
         if let Some(Err(error)) = self.folder.as_mut().map(act) {
             self.fail(what, &error);
+        }
+    }
+
+    fn say_not_done(&self, job: Job, result: Option<io::Result<()>>) {
+        // What isn't there any more is no matter to come back to.
+        let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        if let Some(Err(error)) = result.filter(|result| !result.as_ref().is_err_and(gone)) {
+            self.say(Done::NotDone { job, reason: error.to_string() });
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Entry {
     pub closed: Moment,
     pub content: Content,
     pub(super) filing: Filing,
+    /// Its file says more than is left, and couldn't be written anew.
+    pub(super) behind: bool,
     /// Read back to be sent, not kept since it was closed.
     pub(super) loaded: bool,
     /// How many of its datums, the first ones, are part of the request under way.
@@ -71,7 +73,18 @@ impl Entry {
         content: Content,
     ) -> Entry {
         let filing = Filing::Waits;
-        Entry { key, after: 0, due, stale, closed, content, filing, loaded: false, sending: 0 }
+        Entry {
+            key,
+            after: 0,
+            due,
+            stale,
+            closed,
+            content,
+            filing,
+            behind: false,
+            loaded: false,
+            sending: 0,
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -96,9 +109,10 @@ impl Entry {
         now < self.stale
     }
 
+    /// Its file, if that may stand for it.
     pub(super) fn filed(&self) -> Option<Filed> {
         match self.filing {
-            Filing::Filed { kib } => {
+            Filing::Filed { kib } if !self.behind => {
                 Some(Filed { key: self.key, kib, pending: self.content.waits() })
             }
             _ => None,

@@ -43,6 +43,7 @@ impl Spool {
             _ => None,
         };
         self.disk = Disk::Works;
+        self.made_room = 0;
         self.kib += u64::from(kib);
         if let Some(place) = self.orphans.iter().position(|orphan| *orphan == key) {
             self.orphans.swap_remove(place);
@@ -54,6 +55,7 @@ impl Spool {
                 self.replace(key);
             }
         }
+        self.catch_up();
         self.make_room_on_disk();
         news
     }
@@ -70,7 +72,8 @@ impl Spool {
         if let Some(entry) = self.entry(key) {
             entry.filing = Filing::Waits;
         }
-        let made_room = full && self.drop_oldest();
+        let made_room = full && self.made_room < MOST_DROPPED && self.drop_oldest();
+        self.made_room += u32::from(made_room);
         let again = if made_room { now } else { now.plus(RETRY) };
         let (since, news) = match self.disk {
             Disk::Retries { since, .. } => (since, None),
@@ -87,11 +90,9 @@ impl Spool {
 
     /// When the disk is to be tried again, where there is something to try it with.
     pub fn retry_at(&self) -> Option<Boottime> {
+        let waits = self.entries.iter().any(|entry| entry.filing == Filing::Waits);
         match self.disk {
-            Disk::Fails { retry_at, .. } => {
-                let waits = self.entries.iter().any(|entry| entry.filing == Filing::Waits);
-                waits.then_some(retry_at)
-            }
+            Disk::Fails { retry_at, .. } if waits => Some(retry_at),
             _ => None,
         }
     }
@@ -122,3 +123,5 @@ impl Spool {
 
 /// A disk that takes nothing is tried again after this long.
 const RETRY: Duration = Duration::from_secs(5);
+/// Where so many files less made no room for one, others take it: the rest is kept.
+const MOST_DROPPED: u32 = 8;

@@ -7,7 +7,7 @@
 use crate::clock::Moment;
 use crate::clock::Timestamp;
 use crate::owner::Owner;
-use crate::spool::inventory::Found;
+use crate::spool::inventory::{Found, Name};
 use crate::spool::text::{self, Content, Damage, Head};
 use crate::spool::{Filed, Key};
 use rustix::fs::FlockOperation;
@@ -194,12 +194,11 @@ impl Folder {
     }
 
     pub(super) fn path(&self, key: Key, pending: bool) -> PathBuf {
-        let mark = if pending { PENDING } else { "" };
-        self.root.join(SPOOL).join(format!("{key}{mark}{ENDING}"))
+        self.root.join(SPOOL).join(Name::Part(key, pending).to_string())
     }
 
     pub(super) fn taken_path(&self, through: u64) -> PathBuf {
-        self.root.join(SPOOL).join(format!("{TAKEN}{through}"))
+        self.root.join(SPOOL).join(Name::Taken(through).to_string())
     }
 
     /// Bounded: the oldest by name goes for what is new.

@@ -6,6 +6,7 @@ use crate::spool::folder::{
 };
 use crate::spool::text;
 use crate::spool::{Filed, Key};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -73,35 +74,27 @@ impl Folder {
         if found.undecided.is_none() {
             self.own(owner)?;
         }
-        let mut taken = Vec::new();
         // Counted first: a list that grows to tens of thousands leaves holes as large as itself.
-        found.files = Vec::with_capacity(fs::read_dir(self.root.join(SPOOL))?.count());
+        let count = fs::read_dir(self.root.join(SPOOL))?.count();
+        let mut names = Vec::with_capacity(count);
         for entry in fs::read_dir(self.root.join(SPOOL))? {
             let entry = entry?;
             match Name::parse(&entry.path()) {
-                Some(Name::Part(key, pending)) => {
-                    found.files.push(Filed { key, kib: kib(&entry.metadata()?), pending });
-                }
-                Some(Name::Taken(through)) => taken.push(through),
                 // One that can't be removed is in nobody's way.
                 Some(Name::Partial) => drop(fs::remove_file(entry.path())),
+                Some(name) => names.push((name, kib(&entry.metadata()?))),
                 None => {}
             }
         }
-        self.drop_completed(&mut found.files)?;
-        self.taken = taken.iter().copied().max().unwrap_or(0);
         let undecided = fs::read_dir(self.root.join(UNDECIDED)).into_iter().flatten();
-        let undecided = undecided.filter_map(|entry| match Name::parse(&entry.ok()?.path())? {
-            Name::Part(key, _) => Some(key.through),
-            Name::Taken(through) => Some(through),
-            Name::Partial => None,
-        });
-        let undecided = undecided.max().unwrap_or(0);
-        for older in taken.into_iter().filter(|through| *through < self.taken) {
+        let undecided = undecided.filter_map(|entry| Name::parse(&entry.ok()?.path()));
+        let listing = Listing::of(names, undecided);
+        self.taken = listing.taken;
+        for older in listing.older {
             absent(fs::remove_file(self.taken_path(older)))?;
         }
-        let newest = found.files.iter().map(|file| file.key.through).max();
-        found.taken_through = self.taken.max(newest.unwrap_or(0)).max(undecided);
+        (found.files, found.taken_through) = (listing.files, listing.taken_through);
+        self.drop_completed(&mut found.files)?;
         Ok(found)
     }
 
@@ -172,6 +165,40 @@ impl Folder {
     }
 }
 
+/// What the names in the spool's folder add up to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub files: Vec<Filed>,
+    /// The newest delivered part.
+    pub taken: u64,
+    /// Marks of delivered parts that a later one makes needless.
+    pub older: Vec<u64>,
+    pub taken_through: u64,
+}
+
+impl Listing {
+    /// Of names with what their files take in KiB; `undecided` waits elsewhere.
+    pub fn of(
+        names: impl IntoIterator<Item = (Name, u32)>,
+        undecided: impl IntoIterator<Item = Name>,
+    ) -> Listing {
+        let mut listing = Listing::default();
+        for (name, kib) in names {
+            match name {
+                Name::Part(key, pending) => listing.files.push(Filed { key, kib, pending }),
+                Name::Taken(through) => listing.older.push(through),
+                Name::Partial => {}
+            }
+        }
+        listing.taken = listing.older.iter().copied().max().unwrap_or(0);
+        listing.older.retain(|through| *through < listing.taken);
+        let newest = listing.files.iter().map(|file| file.key.through);
+        let undecided = undecided.into_iter().filter_map(|name| name.through());
+        listing.taken_through = newest.chain(undecided).fold(listing.taken, u64::max);
+        listing
+    }
+}
+
 /// What a name in the spool's folder says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Name {
@@ -182,6 +209,15 @@ pub enum Name {
 }
 
 impl Name {
+    /// Samples through this sequence are safe where there is such a file.
+    fn through(&self) -> Option<u64> {
+        match self {
+            Name::Part(key, _) => Some(key.through),
+            Name::Taken(through) => Some(*through),
+            Name::Partial => None,
+        }
+    }
+
     pub fn parse(path: &Path) -> Option<Name> {
         let name = path.file_name()?.to_str()?;
         if name.ends_with(PARTIAL) {
@@ -196,6 +232,20 @@ impl Name {
             None => (name, false),
         };
         Some(Name::Part(Key::parse(name)?, pending))
+    }
+}
+
+/// What `parse` reads.
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Part(key, pending) => {
+                let mark = if *pending { PENDING } else { "" };
+                write!(formatter, "{key}{mark}{ENDING}")
+            }
+            Name::Taken(through) => write!(formatter, "{TAKEN}{through}"),
+            Name::Partial => formatter.write_str(PARTIAL),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! take them, they wait in memory, bounded. Where there is no more room, the oldest goes and is
 //! counted.
 
+mod catching_up;
 pub mod disk;
 mod entry;
 mod filing;
@@ -43,6 +44,15 @@ pub struct Spool {
     bytes: usize,
     disk: Disk,
     loading: bool,
+    /// Files given up since the disk took something last.
+    made_room: u32,
+    /// Couldn't be removed or read: tried again when the disk takes something.
+    undone: Vec<Job>,
+    unread: Vec<Filed>,
+    /// Kept before the disk said what it has: parts of an earlier run may be among them that it has
+    /// too.
+    unseen: Vec<Key>,
+    seen: bool,
     /// Delivered or given up while being written: removed once that is done.
     orphans: Vec<Key>,
     /// Whether what waits for the InstanceId can be completed.
@@ -67,6 +77,11 @@ impl Spool {
             bytes: 0,
             disk: Disk::Absent { since: now },
             loading: false,
+            undone: Vec::new(),
+            made_room: 0,
+            unread: Vec::new(),
+            unseen: Vec::new(),
+            seen: false,
             orphans: Vec::new(),
             completes: false,
             jobs: Vec::new(),
@@ -76,6 +91,11 @@ impl Spool {
     /// The disk is there, with what earlier runs left on it.
     pub fn found(&mut self, mut files: Vec<Filed>, taken_through: u64) {
         self.newest = self.newest.max(taken_through);
+        self.seen = true;
+        let unseen = std::mem::take(&mut self.unseen);
+        for file in files.extract_if(.., |file| unseen.contains(&file.key)) {
+            self.know_again(file);
+        }
         files.retain(|file| self.entries.iter().all(|entry| entry.key != file.key));
         let before = self.filed.iter().map(|file| u64::from(file.kib)).sum::<u64>();
         files.extend(self.filed.drain(..));
@@ -100,7 +120,7 @@ impl Spool {
 
     /// Publishes that wait, wherever they are.
     pub fn len(&self) -> usize {
-        self.entries.len() + self.filed.len()
+        self.entries.len() + self.filed.len() + self.unread.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -124,7 +144,8 @@ impl Spool {
 
     /// What the backlog takes, on the disk and in memory: what is live isn't counted.
     pub fn backlog_bytes(&self, now: Boottime) -> u64 {
-        let filed: u64 = self.filed.iter().map(|file| u64::from(file.kib)).sum();
+        let filed = self.filed.iter().chain(&self.unread);
+        let filed: u64 = filed.map(|file| u64::from(file.kib)).sum();
         let entries = self.entries.iter().filter(|entry| !entry.is_live(now));
         filed * 1_024 + entries.map(|entry| entry.bytes() as u64).sum::<u64>()
     }
@@ -140,12 +161,18 @@ impl Spool {
     #[must_use]
     pub fn keep(&mut self, mut entry: Entry) -> usize {
         entry.after = self.newest;
-        while self.entries.iter().any(|other| other.key == entry.key) || self.is_filed(entry.key) {
+        while self.entries.iter().any(|other| other.key == entry.key)
+            || self.unread.iter().any(|file| file.key == entry.key)
+            || self.is_filed(entry.key)
+        {
             entry.key.extra += 1;
         }
         self.newest = self.newest.max(entry.key.through);
         if entry.content.is_empty() {
             return 0;
+        }
+        if !self.seen && self.unseen.len() < MOST_UNSEEN {
+            self.unseen.push(entry.key);
         }
         self.insert(entry);
         self.make_room_in_memory()
@@ -193,6 +220,9 @@ impl Spool {
         self.bytes -= entry.bytes();
     }
 }
+
+/// What is folded again comes first, and a ring doesn't hold more periods.
+const MOST_UNSEEN: usize = 10_000;
 
 #[cfg(test)]
 mod tests;

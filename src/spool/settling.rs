@@ -80,7 +80,10 @@ impl Spool {
             match &mut entry.filing {
                 Filing::Waits => {}
                 Filing::Writing { changed } => *changed = true,
-                Filing::Filed { .. } => self.replace(key),
+                Filing::Filed { .. } => {
+                    entry.behind = false;
+                    self.replace(key);
+                }
             }
             return;
         }

@@ -45,6 +45,11 @@ impl Desk {
         if let Some(failed) = &mut self.stopping {
             *failed = true;
         }
+        self.put_back();
+    }
+
+    /// What isn't settled of the entries that were picked waits to be picked again.
+    pub(super) fn put_back(&mut self) {
         let left = self.sending.take().map(|sending| sending.left).unwrap_or_default();
         for key in left.into_keys() {
             self.spool.put_back(key);

@@ -40,6 +40,14 @@ impl Desk {
                 };
                 self.lose(cause, datums, now.boot);
             }
+            Done::NotDone { job, reason } => {
+                if self.spool.not_done(job) {
+                    tracing::warn!(
+                        reason,
+                        "the state directory: what is delivered can't be removed; that is tried again"
+                    );
+                }
+            }
             Done::Failed { what, reason } => {
                 tracing::warn!(reason, "the state directory: cannot {what}");
             }
@@ -80,6 +88,11 @@ impl Desk {
                 Ok((head, content)) => {
                     file.pending = content.pending.is_some();
                     Some((head.closed(), self.completed(&head, content, now)))
+                }
+                Err(lost) if lost.later => {
+                    tracing::warn!(lost.reason, "a file of the spool can't be read now");
+                    self.spool.unread(file);
+                    continue;
                 }
                 Err(lost) => {
                     tracing::warn!(
