@@ -196,9 +196,8 @@ impl Worker {
                 }
             }
             Job::Load { files } => {
-                let loaded =
-                    files.into_iter().map(|file| Loaded { file, content: self.load(file) });
-                let loaded = loaded.collect();
+                let load = |file| Loaded { file, content: self.load(file) };
+                let loaded = files.into_iter().map(load).collect();
                 self.say(Done::Loaded(loaded));
             }
         }
@@ -210,15 +209,12 @@ impl Worker {
             let found = self.open().map_err(io::Error::other)?;
             self.say(Done::Opened(Ok(found)));
         }
-        match &mut self.folder {
-            Some(folder) => folder.write(key, closed, content),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
+        let Some(folder) = &mut self.folder else { return Err(io::ErrorKind::NotFound.into()) };
+        folder.write(key, closed, content)
     }
 
     fn load(&mut self, file: Filed) -> Result<(Head, Content), Lost> {
-        let loaded = self.folder.as_mut().map(|folder| folder.load(file));
-        match loaded {
+        match self.folder.as_mut().map(|folder| folder.load(file)) {
             Some(Ok(loaded)) => Ok(loaded),
             Some(Err((unsent, datums))) => {
                 let later = matches!(&unsent, Unsent::Io(error)
