@@ -143,7 +143,8 @@ impl Model {
                 let load = |file: Filed| {
                     let content = self.files.get(&file.key).cloned();
                     let content = content.map(|(_, head, content)| (head, content));
-                    let gone = || Lost { cause: None, reason: "gone".to_owned(), datums: 0 };
+                    let gone =
+                        || Lost { cause: None, later: false, reason: "gone".to_owned(), datums: 0 };
                     Loaded { file, content: content.ok_or_else(gone) }
                 };
                 vec![Done::Loaded(files.into_iter().map(load).collect())]
