@@ -144,7 +144,7 @@ impl Model {
                     let content = self.files.get(&file.key).cloned();
                     let content = content.map(|(_, head, content)| (head, content));
                     let gone =
-                        || Lost { cause: None, later: false, reason: "gone".to_owned(), datums: 0 };
+                        || Lost { cause: None, reason: "gone".to_owned(), datums: 0, later: false };
                     Loaded { file, content: content.ok_or_else(gone) }
                 };
                 vec![Done::Loaded(files.into_iter().map(load).collect())]
@@ -638,8 +638,9 @@ impl Service {
     fn put(&mut self, batch: &Batch) {
         self.requests += 1;
         let refused = |datum: &Datum| {
-            let ahead = self.time.is_some_and(|time| Delivery::is_ahead(datum.timestamp, time));
-            ahead || self.poison.contains(&*datum.name)
+            let untimely =
+                self.time.is_some_and(|time| !Delivery::is_timely(datum.timestamp, time));
+            untimely || self.poison.contains(&*datum.name)
         };
         let outcome = if self.fails.pop_front().unwrap_or(false) {
             failure()
