@@ -15,6 +15,7 @@ pub mod folder;
 pub mod inventory;
 mod job;
 pub mod offline;
+pub mod order;
 mod picking;
 mod room;
 mod settling;

@@ -44,6 +44,12 @@ impl Files {
         mine.map(move |(name, bytes)| (&name[folder.len()..], &**bytes))
     }
 
+    /// Under either name.
+    fn read(&self, file: Filed) -> Option<&Vec<u8>> {
+        let names = [file.pending, !file.pending].map(|pending| part_name(file.key, pending));
+        names.iter().find_map(|name| self.files.get(name))
+    }
+
     fn put(&mut self, name: String, bytes: Option<Vec<u8>>, at: Time) {
         let before = match bytes {
             Some(bytes) => self.files.insert(name.clone(), bytes),
@@ -260,8 +266,7 @@ impl Thread {
                 self.note(number, key, Job::Remove { key }, removed, around, done);
             }
             Job::Drop { file, cause } => {
-                let name = part_name(file.key, file.pending);
-                let bytes = around.files.files.get(&name).cloned().unwrap_or_default();
+                let bytes = around.files.read(file).cloned().unwrap_or_default();
                 done.push(match self.remove(file.key, around) {
                     Ok(()) if self.folder.is_some() => {
                         let head = text::read(&bytes).ok();
@@ -413,7 +418,7 @@ impl Thread {
         if around.bug == Some(Bug::PhantomWrite) && around.dice.one_in(20) {
             return Ok(kib);
         }
-        let name = part_name(key, content.pending.is_some());
+        let name = part_name(key, content.waits());
         around.files.put(name, Some(bytes), around.now);
         around.files.flush();
         around.ledger.written(key);
@@ -430,7 +435,7 @@ impl Thread {
         let Some(folder) = &self.folder else { return Ok(()) };
         may_write(around)?;
         let head = Head::new(&folder.owner, &self.boot_id, key.through, closed);
-        let pending = content.pending.is_some();
+        let pending = content.waits();
         around.files.put(part_name(key, pending), Some(text::write(&head, content)), around.now);
         if around.files.files.contains_key(&part_name(key, !pending)) {
             around.files.put(part_name(key, !pending), None, around.now);
@@ -455,7 +460,7 @@ impl Thread {
         let taken = taken_name(key.through);
         let moved = names.iter().any(|name| around.files.rename(name, taken.clone(), around.now));
         if !moved {
-            return Err(io::ErrorKind::NotFound.into());
+            return Ok(());
         }
         let before = std::mem::replace(&mut folder.taken, key.through);
         if before > 0 {
@@ -473,11 +478,12 @@ impl Thread {
         if fault(around).is_some() && !is_full(around) {
             return Err(lost(None, "it can't be read now"));
         }
-        let bytes = around.files.files.get(&part_name(file.key, file.pending));
+        let bytes = around.files.read(file);
         let bytes = bytes.ok_or_else(|| lost(Some(Cause::Damaged), "it isn't there"))?;
         let (head, content) =
             text::read(bytes).map_err(|damage| lost(Some(Cause::Damaged), &damage.to_string()))?;
-        match Owner::parse(&folder.owner).is_same(&Owner::parse(&head.owner)) {
+        let same_boot = head.boot_id == self.boot_id;
+        match same_boot || Owner::parse(&folder.owner).is_same(&Owner::parse(&head.owner)) {
             true => Ok((head, content)),
             false => Err(lost(Some(Cause::Foreign), "foreign")),
         }
