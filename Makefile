@@ -56,11 +56,12 @@ unit: tools release simulation
 bench:
 	$(CARGO) bench --locked
 
-# The property tests with a hundred times as many cases, the footprint over ten minutes, and a
-# million simulated hours.
+# The property tests with a hundred times as many cases, the footprint over ten minutes, a million
+# simulated hours, ten thousand kills, and a disk that stands still for two minutes.
 soak: tools footprint simulation
 	target/release/examples/simulation --seeds 0..41667 --hours 24
 	PROPTEST_CASES=25600 $(CARGO) test --locked --lib
+	CWMEM_KILLS=10000 CWMEM_FROZEN=120 $(CARGO) test --locked --test delivery -- --nocapture
 
 # The resident size, threads, descriptors, wake-ups and CPU time of the release binary over ten minutes.
 footprint: release

@@ -54,7 +54,8 @@ pub struct Delivery {
     /// Older data is given up.
     max_age: Duration,
     failing: Option<Failing>,
-    service_ahead: Option<i64>,
+    /// The service's time, and when it was heard.
+    heard: Option<(Timestamp, Boottime)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +75,7 @@ impl Delivery {
             backlog_at: now,
             max_age,
             failing: None,
-            service_ahead: None,
+            heard: None,
         }
     }
 
@@ -113,7 +114,7 @@ impl Delivery {
     /// Learns from an answer; `random` is uniform in 0..1.
     pub fn learn(&mut self, answer: &Answer, now: Moment, random: f64) -> Change {
         if let Some(time) = answer.service_time {
-            self.service_ahead = Some(time.millis_since(now.wall));
+            self.heard = Some((time, now.boot));
         }
         match &answer.outcome {
             Outcome::Accepted | Outcome::Rejected { .. } => match self.failing.take() {
@@ -128,32 +129,36 @@ impl Delivery {
 
     /// Forgets what is known of the service's clock: the host's own was stepped.
     pub fn clock_stepped(&mut self) {
-        self.service_ahead = None;
+        self.heard = None;
     }
 
-    /// The service's time, by the last `Date` header since the host's clock was last stepped.
-    pub fn service_time(&self, now: Timestamp) -> Option<Timestamp> {
-        self.service_ahead.map(|ahead| Timestamp(now.0.saturating_add(ahead)))
+    /// The service's time, by the last `Date` header since the host's clock was last stepped and the
+    /// clock that never steps: a step that nobody noticed yet doesn't move it.
+    pub fn service_time(&self, now: Boottime) -> Option<Timestamp> {
+        self.heard.map(|(time, heard)| time.plus(now.since(heard)))
     }
 
     /// What the service's age limits say of data of the period that starts at `period`. Only the
     /// service's own clock can condemn data; without it everything may be tried.
-    pub fn age(&self, period: Timestamp, now: Timestamp) -> Age {
-        let Some(service) = self.service_time(now) else { return Age::Fresh };
-        let agrees = self.service_ahead.is_some_and(|ahead| ahead.abs() <= AGREEING_MILLIS);
+    pub fn age(&self, period: Timestamp, now: Moment) -> Age {
+        let Some(service) = self.service_time(now.boot) else { return Age::Fresh };
+        let agrees = service.millis_since(now.wall).abs() <= AGREEING_MILLIS;
         let age = service.millis_since(period);
-        if Delivery::is_ahead(period, service) {
+        let over = |limit| age > millis(limit);
+        if is_ahead(period, service) {
             Age::Ahead
-        } else if age > i64::try_from(self.max_age.as_millis()).unwrap_or(i64::MAX) && agrees {
+        } else if agrees && over(self.max_age) {
             Age::TooOld
+        } else if over(MAX_AGE) {
+            Age::Disputed
         } else {
             Age::Fresh
         }
     }
 
-    /// Whether the service would refuse this period's data because it lies in its future.
-    pub fn is_ahead(period: Timestamp, service: Timestamp) -> bool {
-        period.millis_since(service) > MAX_AHEAD_MILLIS
+    /// Whether the service takes this period's data at its time: neither of its future nor too old.
+    pub fn is_timely(period: Timestamp, service: Timestamp) -> bool {
+        !is_ahead(period, service) && service.millis_since(period) <= millis(MAX_AGE)
     }
 
     /// Why the service takes nothing, and since when.
@@ -197,6 +202,9 @@ pub enum Age {
     Ahead,
     /// More than two weeks old: the service no longer takes it.
     TooOld,
+    /// The same by the service's clock, with which ours doesn't agree: it has to wait until that is
+    /// settled.
+    Disputed,
 }
 
 /// How a host's requests are spread, so that a fleet doesn't knock all at once.
@@ -235,6 +243,14 @@ impl Schedule {
 fn backoff(attempts: u32, random: f64) -> Duration {
     let bound = BACKOFF_FIRST.saturating_mul(1u32.checked_shl(attempts).unwrap_or(u32::MAX));
     bound.min(BACKOFF_LONGEST).mul_f64(random.clamp(0.0, 1.0)).max(BACKOFF_SHORTEST)
+}
+
+fn is_ahead(period: Timestamp, service: Timestamp) -> bool {
+    period.millis_since(service) > MAX_AHEAD_MILLIS
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn backlog_interval(max_requests_per_second: u32) -> Duration {
@@ -339,21 +355,24 @@ mod tests {
     fn only_the_services_clock_condemns() {
         let mut delivery = Delivery::new(5, MAX_AGE, Boottime(0));
         let weeks = Timestamp(15 * 24 * 3_600 * 1_000);
-        assert_eq!(delivery.age(Timestamp(0), weeks), Age::Fresh);
-        let answer = |time| Answer { outcome: Outcome::Accepted, service_time: Some(time) };
         let now = Moment { wall: weeks, boot: Boottime(0) };
+        assert_eq!(delivery.age(Timestamp(0), now), Age::Fresh);
+        let answer = |time| Answer { outcome: Outcome::Accepted, service_time: Some(time) };
         delivery.learn(&answer(weeks.plus(Duration::from_secs(60))), now, 0.0);
-        assert_eq!(delivery.age(Timestamp(0), weeks), Age::TooOld);
-        assert_eq!(delivery.age(weeks, weeks), Age::Fresh);
-        assert_eq!(delivery.age(weeks.plus(Duration::from_secs(3 * 3_600)), weeks), Age::Ahead);
+        assert_eq!(delivery.age(Timestamp(0), now), Age::TooOld);
+        assert_eq!(delivery.age(weeks, now), Age::Fresh);
+        assert_eq!(delivery.age(weeks.plus(Duration::from_secs(3 * 3_600)), now), Age::Ahead);
         delivery.learn(&answer(weeks.plus(Duration::from_secs(3_600))), now, 0.0);
         assert_eq!(
-            delivery.age(Timestamp(0), weeks),
-            Age::Fresh,
+            delivery.age(Timestamp(0), now),
+            Age::Disputed,
             "clocks that disagree drop nothing"
         );
+        // A step that the sampler hasn't noticed yet: what is fresh stays so.
+        let stepped = Moment { wall: Timestamp(3 * weeks.0), boot: Boottime(1_000_000) };
+        assert_eq!(delivery.age(weeks, stepped), Age::Fresh);
         delivery.clock_stepped();
-        assert_eq!(delivery.service_time(weeks), None);
+        assert_eq!(delivery.service_time(now.boot), None);
     }
 
     #[test]

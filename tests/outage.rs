@@ -26,5 +26,7 @@ mod reload;
 mod shutdown;
 #[path = "outage/steady.rs"]
 mod steady;
+#[path = "outage/steps.rs"]
+mod steps;
 #[path = "outage/world.rs"]
 mod world;

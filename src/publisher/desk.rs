@@ -160,7 +160,7 @@ impl Desk {
         self.give_up_old(now);
         self.spool.evict(now.boot, false);
         self.spool.work(now.boot);
-        let ready = self.may_go(now.wall);
+        let ready = self.may_go(now.boot);
         let waiting = self.spool.waiting(now.boot, &ready);
         // A refused batch of backlog may take many requests until its poison stands alone.
         if waiting.live && self.sending.as_ref().is_some_and(|sending| sending.backlog) {
@@ -249,7 +249,7 @@ impl Desk {
     fn last_words(&mut self, failed: bool, now: Moment) -> Act {
         if !failed {
             // What the service would refuse for its time isn't offered again and again.
-            let ready = self.may_go(now.wall);
+            let ready = self.may_go(now.boot);
             let fits = self.spool.datums_in_memory() <= MAX_DATUMS;
             let picked = if fits {
                 self.spool.pick_due(now.boot, &ready)
@@ -270,9 +270,9 @@ impl Desk {
         if waits && !fails { Act::Wait(Some(now.boot.plus(AGAIN))) } else { Act::End }
     }
 
-    fn may_go(&self, now: Timestamp) -> impl Fn(Timestamp) -> bool + use<> {
+    fn may_go(&self, now: Boottime) -> impl Fn(Timestamp) -> bool + use<> {
         let service = self.delivery.service_time(now);
-        move |period| service.is_none_or(|service| !Delivery::is_ahead(period, service))
+        move |period| service.is_none_or(|service| Delivery::is_timely(period, service))
     }
 }
 

@@ -129,7 +129,7 @@ impl<S: Sink> Publisher<S> {
                 }
             }
             match self.next() {
-                Act::Put(batch) => self.put(&batch, &mut parts).await,
+                Act::Put(batch) => self.put(batch, &mut parts).await,
                 Act::Wait(until) => self.wait(&mut parts, until).await,
                 Act::End => return self.finish().await,
             }
@@ -169,8 +169,9 @@ impl<S: Sink> Publisher<S> {
     }
 
     /// Sends; what closes meanwhile is kept at once.
-    async fn put(&mut self, batch: &Batch, parts: &mut Messages<S>) {
-        let answered = self.put_and_keep(batch, parts).await;
+    async fn put(&mut self, batch: Batch, parts: &mut Messages<S>) {
+        let answered = self.put_and_keep(&batch, parts).await;
+        drop(batch); // Before memory is given back.
         match answered {
             Some(answered) => {
                 let random = self.random.f64();
@@ -279,8 +280,8 @@ impl<S: Sink> Publisher<S> {
     }
 }
 
-/// The first time after the first answer: the start takes the most.
-const BETWEEN_TRIMS: Duration = Duration::from_secs(600);
+/// The first time after the first answer: the start takes the most. Often, while a backlog leaves.
+const BETWEEN_TRIMS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

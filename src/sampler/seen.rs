@@ -25,13 +25,18 @@ impl<C> Sampler<C> {
     }
 
     pub(super) fn note(&self, now: Moment) {
-        let before = self.seen.get().pressure_since;
+        let before = self.seen.get();
+        // Looking for it costs as much as recording a sample: now and then is enough.
+        let kept = before.recorded_since.filter(|_| !self.sample.sequence.is_multiple_of(64));
         self.seen.set(Seen {
             sampled: Some(now),
             used_percent: self.sample.meminfo.as_ref().and_then(metric::memory_used_percent),
-            pressure_since: self.watch.is_under().then(|| before.unwrap_or(now.boot)),
+            pressure_since: self
+                .watch
+                .is_under()
+                .then(|| before.pressure_since.unwrap_or(now.boot)),
             recorder_keeps: self.recorder.keeps(),
-            recorded_since: self.recorder.oldest(),
+            recorded_since: kept.or_else(|| self.recorder.oldest()),
         });
     }
 }

@@ -72,15 +72,16 @@ impl Spool {
         if let Some(entry) = self.entry(key) {
             entry.filing = Filing::Waits;
         }
-        let helps = full && self.made_room < MOST_DROPPED;
-        let again = if helps && self.drop_oldest() {
-            self.made_room += 1;
-            now
-        } else {
-            now.plus(RETRY)
-        };
+        let made_room = full && self.made_room < MOST_DROPPED && self.drop_oldest();
+        self.made_room += u32::from(made_room);
+        let again = if made_room { now } else { now.plus(RETRY) };
         let (since, news) = match self.disk {
             Disk::Retries { since, .. } => (since, None),
+            // The loss is told; as long as it makes room, the disk works.
+            _ if made_room => {
+                self.disk = Disk::Works;
+                return None;
+            }
             _ => (now, Some(News::Failing { reason })),
         };
         self.disk = Disk::Fails { since, retry_at: again };

@@ -74,7 +74,9 @@ impl Folder {
         if found.undecided.is_none() {
             self.own(owner)?;
         }
-        let mut names = Vec::new();
+        // Counted first: a list that grows to tens of thousands leaves holes as large as itself.
+        let count = fs::read_dir(self.root.join(SPOOL))?.count();
+        let mut names = Vec::with_capacity(count);
         for entry in fs::read_dir(self.root.join(SPOOL))? {
             let entry = entry?;
             match Name::parse(&entry.path()) {

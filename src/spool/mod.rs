@@ -15,6 +15,7 @@ pub mod folder;
 pub mod inventory;
 mod job;
 pub mod offline;
+pub mod order;
 mod picking;
 mod room;
 mod settling;
@@ -99,7 +100,8 @@ impl Spool {
         files.retain(|file| self.entries.iter().all(|entry| entry.key != file.key));
         let before = self.filed.iter().map(|file| u64::from(file.kib)).sum::<u64>();
         files.extend(self.filed.drain(..));
-        files.sort_by_key(|file| file.key);
+        // In place: there may be tens of thousands, and what sorting takes beside them stays taken.
+        files.sort_unstable_by_key(|file| file.key);
         files.dedup_by_key(|file| file.key);
         self.kib = self.kib + files.iter().map(|file| u64::from(file.kib)).sum::<u64>() - before;
         self.filed = files.into();

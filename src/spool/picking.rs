@@ -1,6 +1,5 @@
 //! What is sent next, and what has to be read back for it.
 
-use crate::batch::{MAX_BYTES, MAX_DATUMS};
 use crate::clock::{Boottime, Timestamp};
 use crate::delivery::Waiting;
 use crate::spool::entry::PATIENCE;
@@ -91,7 +90,7 @@ impl Spool {
             let count = entry.content.datums.len();
             datums += count;
             bytes += entry.bytes();
-            full = datums > MAX_DATUMS || bytes > MAX_BYTES;
+            full = datums > BACKLOG_DATUMS || bytes > BACKLOG_BYTES;
             !full || datums == count
         })
     }
@@ -116,7 +115,7 @@ impl Spool {
         let (datums, bytes) = due.fold((0, 0), |(datums, bytes), entry| {
             (datums + entry.content.datums.len(), bytes + entry.bytes())
         });
-        datums >= MAX_DATUMS || bytes >= MAX_BYTES
+        datums >= BACKLOG_DATUMS || bytes >= BACKLOG_BYTES
     }
 
     fn load(&mut self, files: Vec<Filed>) -> Picked {
@@ -142,6 +141,10 @@ impl Spool {
 const TOGETHER: Duration = Duration::from_millis(50);
 /// More than a request has beside its datums: the longest namespace and the names of the fields.
 const REQUEST_FRAME: usize = 300;
-/// As much as one request may hold, about: a datum takes as much text as it takes bytes in a request.
-const LOAD_KIB: u32 = 1_024;
-const LOAD_FILES: usize = 250;
+/// A quarter of what a request may hold: a backlog of tens of thousands of files has to leave without
+/// a mebibyte of memory, and a day of the default metrics takes two dozen requests then.
+pub(super) const BACKLOG_DATUMS: usize = 250;
+const BACKLOG_BYTES: usize = 256 * 1_024;
+/// About as much: a datum takes as much text as it takes bytes in a request.
+const LOAD_KIB: u32 = 256;
+const LOAD_FILES: usize = 64;

@@ -11,19 +11,21 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A configuration of its own, an environment without anything of the caller's.
+/// It may be started again and again: what it leaves in its directories stays.
 pub struct Setup {
     binary: PathBuf,
-    folder: TempDir,
+    folder: Arc<TempDir>,
+    /// Programs that end by becoming the agent, with their arguments.
+    before: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     notify: Option<UnixDatagram>,
-    nice: bool,
 }
 
 /// A running agent; killed where a test leaves it running.
 pub struct Agent {
     child: Child,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     log: Arc<Record>,
     notifications: Arc<Record>,
 }
@@ -53,6 +55,8 @@ impl Setup {
     pub fn of(binary: &Path, config: &str) -> Setup {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("cwmem.toml"), config).unwrap();
+        let [state, runtime] =
+            [STATE, RUNTIME].map(|name| folder.path().join(name).display().to_string());
         let environment = [
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_SECRET_ACCESS_KEY", "secret-example"),
@@ -60,15 +64,18 @@ impl Setup {
             // Nothing may ask the real metadata service of the machine that runs the tests.
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9"),
             ("PATH", "/usr/bin:/bin"),
+            // Nor may any test touch what an agent of that machine keeps.
+            ("STATE_DIRECTORY", &state),
+            ("RUNTIME_DIRECTORY", &runtime),
         ];
         let pairs = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         Setup {
             binary: binary.to_owned(),
-            folder,
+            folder: Arc::new(folder),
+            before: Vec::new(),
             arguments: vec!["run".into()],
             environment: pairs.collect(),
             notify: None,
-            nice: false,
         }
     }
 
@@ -79,7 +86,13 @@ impl Setup {
 
     /// Before other processes, where the tests' user may ask for that: for tests of the clock.
     pub fn nice(self) -> Setup {
-        Setup { nice: true, ..self }
+        self.behind(&["nice", "-n", "-15"])
+    }
+
+    /// Through a program that ends by becoming the agent; the last one named is run first.
+    pub fn behind(mut self, program: &[&str]) -> Setup {
+        self.before.splice(0..0, program.iter().map(|word| (*word).to_owned()));
+        self
     }
 
     /// Instead of `run`.
@@ -89,9 +102,14 @@ impl Setup {
     }
 
     pub fn variable(mut self, name: &str, value: &str) -> Setup {
+        self.set(name, value);
+        self
+    }
+
+    /// A variable of its environment, from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(other, _)| other != name);
         self.environment.push((name.into(), value.into()));
-        self
     }
 
     pub fn without(mut self, name: &str) -> Setup {
@@ -110,13 +128,25 @@ impl Setup {
         self.folder.path()
     }
 
+    /// Where it keeps what has to outlive it.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join(STATE)
+    }
+
+    pub fn runtime(&self) -> PathBuf {
+        self.folder.path().join(RUNTIME)
+    }
+
+    /// Another configuration for the next start.
+    pub fn configure(&self, config: &str) {
+        std::fs::write(self.folder.path().join("cwmem.toml"), config).unwrap();
+    }
+
     pub fn command(&self) -> Command {
-        let mut command =
-            Command::new(if self.nice { "nice" } else { self.binary.to_str().unwrap() });
-        if self.nice {
-            command.args(["-n", "-15"]).arg(&self.binary);
-        }
-        command.args(&self.arguments).env_clear();
+        let binary = self.binary.to_str().unwrap();
+        let mut words = self.before.iter().map(String::as_str).chain([binary]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(&self.arguments).env_clear();
         command.env("CWMEM_CONFIG", self.folder.path().join("cwmem.toml"));
         command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -134,14 +164,14 @@ impl Setup {
         Output { code, stdout: text(&mut stdout), stderr: text(&mut stderr) }
     }
 
-    pub fn start(self) -> Agent {
+    pub fn start(&self) -> Agent {
         let mut command = self.command();
         let child = command.stdout(Stdio::null()).spawn().unwrap();
         self.follow(child)
     }
 
     /// As under systemd: standard error is what JOURNAL_STREAM names.
-    pub fn start_in_journal(self) -> Agent {
+    pub fn start_in_journal(&self) -> Agent {
         // A named pipe has an inode before the agent is started, as the journal's socket has.
         let path = self.folder.path().join("journal");
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -154,12 +184,12 @@ impl Setup {
         self.record(child, pipe)
     }
 
-    fn follow(self, mut child: Child) -> Agent {
+    fn follow(&self, mut child: Child) -> Agent {
         let stderr = child.stderr.take().unwrap();
         self.record(child, stderr)
     }
 
-    fn record(self, child: Child, stderr: impl Read + Send + 'static) -> Agent {
+    fn record(&self, child: Child, stderr: impl Read + Send + 'static) -> Agent {
         let log = Arc::new(Record::default());
         let writer = log.clone();
         std::thread::spawn(move || {
@@ -167,8 +197,8 @@ impl Setup {
             lines.map_while(Result::ok).for_each(|line| writer.push(line));
         });
         let notifications = Arc::new(Record::default());
-        if let Some(socket) = self.notify {
-            let writer = notifications.clone();
+        if let Some(socket) = &self.notify {
+            let (socket, writer) = (socket.try_clone().unwrap(), notifications.clone());
             std::thread::spawn(move || {
                 let mut buffer = [0; 4_096];
                 while let Ok(length) = socket.recv(&mut buffer) {
@@ -176,7 +206,7 @@ impl Setup {
                 }
             });
         }
-        Agent { child, folder: self.folder, log, notifications }
+        Agent { child, folder: self.folder.clone(), log, notifications }
     }
 }
 
@@ -196,6 +226,12 @@ impl Agent {
         let mut shell = Command::new("sh");
         shell.args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &id]);
         assert!(shell.status().unwrap().success());
+    }
+
+    /// As a host that goes: nothing it does comes after this.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// How it ended, and how long that took; panics where it takes longer than `patience`.
@@ -305,4 +341,6 @@ fn text(file: &mut File) -> String {
 
 /// Of the agents that publish.
 pub const INSTANCE: &str = "i-0123456789abcdef0";
+const STATE: &str = "state";
+const RUNTIME: &str = "runtime";
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -110,7 +110,7 @@ impl Desk {
         let Parcel { mut batch, origins } = parcel;
         let mut untimely: Vec<(Key, Age)> = Vec::new();
         for key in &origins {
-            let age = self.delivery.age(key.period, now.wall);
+            let age = self.delivery.age(key.period, now);
             if age != Age::Fresh && !untimely.iter().any(|(other, _)| other == key) {
                 untimely.push((*key, age));
             }

@@ -42,7 +42,7 @@ impl Desk {
 
     pub(super) fn give_up_old(&mut self, now: Moment) {
         let delivery = &self.delivery;
-        let old = self.spool.condemn(|period| delivery.age(period, now.wall) == Age::TooOld);
+        let old = self.spool.condemn(|period| delivery.age(period, now) == Age::TooOld);
         for (key, closed, datums) in old {
             tracing::debug!(period = %key.period, datums, "older than CloudWatch accepts: given up");
             self.lose(self.cause_of_age(closed, now.boot), datums, now.boot);
