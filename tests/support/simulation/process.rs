@@ -314,7 +314,9 @@ impl Process {
             let counted = self.desk.backlog(moment(out).boot).dropped();
             out.ledger.taken(&mut self.uncovered, taken, counted)?;
         }
-        self.told = taken;
+        if std::mem::replace(&mut self.told, taken) == taken {
+            return Ok(());
+        }
         if taken > self.sample.sequence && !self.stops {
             let part = self.periods.stop(moment(out));
             self.cut(part, out)?;
