@@ -258,6 +258,12 @@ impl Ledger {
         }
     }
 
+    pub fn doubt_sample(&mut self, sequence: u64) {
+        if let Some(place) = self.of_sequence.get(&sequence) {
+            self.samples[*place as usize].doubtful = true;
+        }
+    }
+
     pub fn poisoned(&mut self, datum: &Datum) -> Result<(), String> {
         let part = self.part_of(datum)?;
         self.poisoned.extend(part);

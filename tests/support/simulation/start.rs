@@ -125,6 +125,7 @@ impl Sampled {
     ) -> Result<(Sampled, u64), String> {
         let heading = heading(whose.owner.to_string(), whose.boot_id.clone());
         let copies = found.is_some().then_some(&out.files.copies);
+        let from_copy = out.rings.live.is_none();
         let mut opened = out.rings.open(copies, &heading)?;
         let undecided = |recording: &Recording| {
             recording.heading().boot_id != whose.boot_id
@@ -155,7 +156,12 @@ impl Sampled {
         let parts = periods.take_up(past(&opened.inherited), through, &whose.boot_id, now);
         let samples = opened.inherited.iter().flat_map(Recording::samples);
         let lost = samples.map(|sample| sample.sequence).filter(|sequence| *sequence > through);
-        let lost = lost.collect();
+        let lost: Vec<u64> = lost.collect();
+        if from_copy && !matches!(found, Some(Done::Opened(Ok(_)))) {
+            // The copy that a host's crash left is older than what is delivered, and the disk,
+            // which knows better, can't be asked.
+            lost.iter().for_each(|sequence| out.ledger.doubt_sample(*sequence));
+        }
         let mut sequence = opened.last.max(taken);
         if found.is_none() && sequence == 0 {
             // As `state::open`.
