@@ -1,7 +1,9 @@
 //! What the disk didn't do is asked for again.
 
+use crate::clock::{Boottime, Moment};
 use crate::spool::entry::Filing;
-use crate::spool::{Filed, Job, Key, Spool};
+use crate::spool::text::Content;
+use crate::spool::{Entry, Filed, Job, Key, Spool};
 
 impl Spool {
     /// A file whose samples were folded again because the disk said nothing in time: the part that
@@ -21,17 +23,27 @@ impl Spool {
 
     /// What a file says couldn't be changed, or it couldn't be removed: it is tried again once the
     /// disk takes something. `true` for the first.
-    pub fn not_done(&mut self, job: Job) -> bool {
+    pub fn not_done(&mut self, job: Job, now: Boottime) -> bool {
         let first = self.undone.is_empty() && !self.entries.iter().any(|entry| entry.behind);
         match job {
-            Job::Replace { key, .. } => {
-                if let Some(entry) = self.entry(key) {
-                    entry.behind = true;
-                }
-            }
+            Job::Replace { key, closed, content } => match self.entry(key) {
+                Some(entry) => entry.behind = true,
+                None => self.take_back(key, closed, content, now),
+            },
             job => self.undone.push(job),
         }
         first
+    }
+
+    /// An entry was left to its file, which says more than is left: it comes back.
+    fn take_back(&mut self, key: Key, closed: Moment, content: Content, now: Boottime) {
+        if let Ok(place) = self.filed.binary_search_by_key(&key, |file| file.key)
+            && let Some(Filed { kib, .. }) = self.filed.remove(place)
+        {
+            let filing = Filing::Filed { kib };
+            let entry = Entry::new(key, now, now, closed, content);
+            self.insert(Entry { filing, behind: true, loaded: true, ..entry });
+        }
     }
 
     /// A file couldn't be read, and is there.

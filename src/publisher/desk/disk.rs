@@ -41,7 +41,7 @@ impl Desk {
                 self.lose(cause, datums, now.boot);
             }
             Done::NotDone { job, reason } => {
-                if self.spool.not_done(job) {
+                if self.spool.not_done(job, now.boot) {
                     tracing::warn!(
                         reason,
                         "the state directory: what is delivered can't be removed; that is tried again"
