@@ -20,7 +20,7 @@ release:
 
 # The core under a simulated clock, optimised (tests/simulation.rs runs it).
 simulation:
-	$(CARGO) build --locked --release --example simulation
+	$(CARGO) build --locked --profile simulation --example simulation
 
 test: tools lint docs unit
 
@@ -59,7 +59,7 @@ bench:
 # The property tests with a hundred times as many cases, the footprint over ten minutes, a million
 # simulated hours, ten thousand kills, and a disk that stands still for two minutes.
 soak: tools footprint simulation
-	target/release/examples/simulation --seeds 0..41667 --hours 24
+	target/simulation/examples/simulation --seeds 0..41667 --hours 24
 	PROPTEST_CASES=25600 $(CARGO) test --locked --lib
 	CWMEM_KILLS=10000 CWMEM_FROZEN=120 $(CARGO) test --locked --test delivery -- --nocapture
 

@@ -1,8 +1,8 @@
 //! The seeded simulation of the agent's core (`tests/support/simulation`), on its own.
 //!
-//!     cargo build --release --example simulation
-//!     target/release/examples/simulation --seeds 0..2000
-//!     target/release/examples/simulation --seed 17 --verbose
+//!     cargo build --profile simulation --example simulation
+//!     target/simulation/examples/simulation --seeds 0..2000
+//!     target/simulation/examples/simulation --seed 17 --verbose
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
 #![allow(clippy::disallowed_methods, reason = "it says how long it took")]
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         let bug = Bug::ALL.iter().find(|(_, bug)| Some(*bug) == cli.bug);
         let bug = bug.map_or_else(String::new, |(name, _)| format!(" --bug {name}"));
         println!(
-            "replay it: target/release/examples/simulation --seed {seed} --hours {}{bug} --verbose",
+            "replay it: target/simulation/examples/simulation --seed {seed} --hours {}{bug} --verbose",
             cli.hours
         );
         return ExitCode::FAILURE;

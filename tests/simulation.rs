@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-const SIMULATION: &str = "target/release/examples/simulation";
+const SIMULATION: &str = "target/simulation/examples/simulation";
 
 fn simulation(arguments: &[&str]) -> Output {
     assert!(
