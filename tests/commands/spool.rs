@@ -28,12 +28,24 @@ impl Host {
     fn setup(&self, instance: &str) -> Setup {
         let runtime = self.folder.path().join("run");
         let url = self.double.url();
+        let proc_root = self.proc_root(instance);
         Setup::new(&format!(
-            "state.directory = {:?}\nstate.runtime_directory = {runtime:?}\n\
+            "state.directory = {:?}\nstate.runtime_directory = {runtime:?}\nsample.proc_root = {proc_root:?}\n\
              cloudwatch.endpoint_url = {url:?}\nidentity.instance_id = {instance:?}\nidentity.imds = false\n\
              metrics.enabled = [\"MemoryUsedPercent\"]\npublish.period = \"1s\"\npublish.every = \"1s\"\n",
             self.state(),
         ))
+    }
+
+    /// Two instances are two machines, of which each has booted by itself.
+    fn proc_root(&self, instance: &str) -> PathBuf {
+        let root = self.folder.path().join(instance);
+        fs::create_dir_all(root.join("sys/kernel/random")).unwrap();
+        fs::write(root.join("sys/kernel/random/boot_id"), instance).unwrap();
+        for name in ["meminfo", "vmstat"] {
+            fs::copy(Path::new("/proc").join(name), root.join(name)).unwrap();
+        }
+        root
     }
 
     fn spool(&self, instance: &str, arguments: &[&str]) -> Output {

@@ -35,7 +35,7 @@ fn the_open_window_arrives() {
     }
 }
 
-/// Nobody answers: gone when the grace time is over, with the number of datums that were lost.
+/// Nobody answers: gone when the grace time is over, and what is left waits for the next start.
 #[test]
 fn an_endpoint_that_does_not_answer_costs_the_grace_time() {
     type Break = fn(&mut Double);
@@ -53,7 +53,8 @@ fn an_endpoint_that_does_not_answer_costs_the_grace_time() {
         assert!(status.success(), "{name}: {status}");
         assert!(took >= *at_least && took < SECOND * 2, "{name}: {took:?}");
         let line = agent.wait_for_line("what could not be delivered", PATIENCE);
-        assert!(line.contains("undelivered=") && !line.contains("undelivered=0"), "{name}: {line}");
+        assert!(line.contains("waits in the state directory"), "{name}: {line}");
+        assert!(line.contains("waiting=") && !line.contains("waiting=0"), "{name}: {line}");
     }
 }
 
