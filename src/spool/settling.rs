@@ -30,6 +30,8 @@ impl Spool {
         if let Some(entry) = self.entry(key) {
             entry.sending = 0;
         }
+        // While it was being sent it could not be what makes room.
+        self.make_room_on_disk();
     }
 
     /// Nothing of an entry can be delivered any more: how much that was.
