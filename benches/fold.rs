@@ -40,8 +40,8 @@ fn datums(count: usize) -> Vec<Datum> {
         unit: Unit::Percent,
         resolution: Resolution::Standard,
         statistics: Statistics::Values {
-            values: vec![41.2, 41.3, 41.4],
-            counts: vec![100, 400, 100],
+            values: [41.2, 41.3, 41.4].into(),
+            counts: [100, 400, 100].into(),
         },
     };
     (0..count).map(datum).collect()

@@ -209,7 +209,10 @@ mod tests {
                     timestamp: Timestamp(second * 1_000),
                     unit: Unit::Percent,
                     resolution: Resolution::Standard,
-                    statistics: Statistics::Values { counts: vec![10; values.len()], values },
+                    statistics: Statistics::Values {
+                        counts: vec![10; values.len()].into(),
+                        values: values.into(),
+                    },
                 }
             },
         )
@@ -236,7 +239,7 @@ mod tests {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut datum = any_datum().new_tree(&mut runner).unwrap().current();
         datum.dimensions = Arc::new([]);
-        datum.statistics = Statistics::Values { values: vec![1.0], counts: vec![1] };
+        datum.statistics = Statistics::Values { values: [1.0].into(), counts: [1].into() };
         let lengths = |count| -> Vec<usize> {
             batches(vec![datum.clone(); count]).iter().map(|batch| batch.datums.len()).collect()
         };

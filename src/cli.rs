@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::runtime::LocalOptions;
 
 /// Samples a host's memory every second and publishes it to Amazon CloudWatch.
 #[derive(Debug, Parser)]
@@ -109,7 +110,8 @@ fn with_config(command: &Command, common: &Common) -> Exit {
         // What the others find they print themselves; their log is for who asks for it.
         _ => config::Log { level: common.log.unwrap_or(config::Level::Error), ..config.log },
     });
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = match runtime.enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => {
             output::complain(format_args!("cannot start the runtime: {error}"));

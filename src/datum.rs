@@ -83,8 +83,8 @@ impl Serialize for Datum {
         map.serialize_entry("StorageResolution", &self.resolution.seconds())?;
         match &self.statistics {
             Statistics::Values { values, counts } => {
-                map.serialize_entry("Values", values)?;
-                map.serialize_entry("Counts", counts)?;
+                map.serialize_entry("Values", &**values)?;
+                map.serialize_entry("Counts", &**counts)?;
             }
             Statistics::Set { sample_count, sum, minimum, maximum } => {
                 let set = StatisticValues {
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn lines_have_the_shape_of_the_api() {
         check(
-            Statistics::Values { values: vec![15.9, 16.0], counts: vec![590, 10] },
+            Statistics::Values { values: [15.9, 16.0].into(), counts: [590, 10].into() },
             expect![[
                 r#"{"Namespace":"EC2/Memory","MetricName":"MemoryUsedPercent","Dimensions":[{"Name":"InstanceId","Value":"i-0abc"}],"Timestamp":"2026-11-23T14:21:00Z","Unit":"Percent","StorageResolution":60,"Values":[15.9,16.0],"Counts":[590,10]}"#
             ]],

@@ -5,6 +5,7 @@
 //! joined two by two until they fit: the result depends on the values, not on their order.
 
 use crate::units::Grain;
+use std::sync::Arc;
 
 /// API reference, `MetricDatum.Values`: at most 150 distinct values a datum.
 pub const MAX_VALUES: usize = 150;
@@ -26,10 +27,11 @@ pub struct Distribution {
 /// What a datum carries of a distribution, in the API's terms.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Statistics {
-    /// Distinct values, rising, and the count of each.
+    /// Distinct values, rising, and the count of each. Shared: a datum that waits is also being
+    /// written to the disk and sent.
     Values {
-        values: Vec<f64>,
-        counts: Vec<u64>,
+        values: Arc<[f64]>,
+        counts: Arc<[u64]>,
     },
     Set {
         sample_count: u64,
@@ -121,7 +123,7 @@ impl Distribution {
         let (low, high) = (self.minimum.value, self.maximum.value);
         if low == high {
             push(low, self.count);
-            return Statistics::Values { values, counts };
+            return Statistics::Values { values: values.into(), counts: counts.into() };
         }
         push(low, self.minimum.count);
         for bin in &self.bins {
@@ -129,7 +131,7 @@ impl Distribution {
             push(value, bin.count - self.extremes_in(bin.index));
         }
         push(high, self.maximum.count);
-        Statistics::Values { values, counts }
+        Statistics::Values { values: values.into(), counts: counts.into() }
     }
 
     /// The four figures of a StatisticSet, all exact.
@@ -266,7 +268,7 @@ mod tests {
 
     fn pairs(distribution: &Distribution) -> Vec<(f64, u64)> {
         let Statistics::Values { values, counts } = distribution.values() else { unreachable!() };
-        values.into_iter().zip(counts).collect()
+        values.iter().copied().zip(counts.iter().copied()).collect()
     }
 
     #[test]

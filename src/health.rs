@@ -109,7 +109,7 @@ impl Health {
 
     /// AgentSpoolBytes, where something waits longer than its turn.
     pub fn spool_bytes(timestamp: Timestamp, bytes: u64) -> Option<Figure> {
-        let statistics = Statistics::Values { values: vec![bytes as f64], counts: vec![1] };
+        let statistics = Statistics::Values { values: [bytes as f64].into(), counts: [1].into() };
         let name = Cow::Borrowed("AgentSpoolBytes");
         (bytes > 0).then_some(Figure { name, unit: Unit::Bytes, timestamp, statistics })
     }
@@ -123,7 +123,8 @@ impl Health {
             let new =
                 self.dropped[place] - std::mem::replace(&mut self.told[place], self.dropped[place]);
             if new > 0 {
-                let statistics = Statistics::Values { values: vec![new as f64], counts: vec![1] };
+                let statistics =
+                    Statistics::Values { values: [new as f64].into(), counts: [1].into() };
                 let name = Cow::Borrowed("AgentDropped");
                 figures.push((cause, Figure { name, unit: Unit::Count, timestamp, statistics }));
             }

@@ -21,7 +21,7 @@ use crate::status::asked::{self, Asked, InForce};
 use crate::status::{self, socket};
 use settings::{publisher_settings, sampler_settings};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinError, spawn_local};
 
 /// What an operator asks of the running daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct World<M, L> {
     pub load: L,
 }
 
-/// Runs until a stop, and through every reload.
+/// Runs until a stop, and through every reload, on a `LocalRuntime`.
 ///
 /// The sampler is what wakes each second; the others are tasks of their own, so that they aren't
 /// asked each time whether they have something to do.
@@ -102,19 +102,16 @@ where
         // An error means that the control is gone: no one could stop it any more.
         let _ = stopped.await;
     });
-    let tasks = LocalSet::new();
-    let all = tasks.run_until(async move {
-        let publisher = spawn_local(publisher);
-        spawn_local(control.run(signals, stop));
-        spawn_local(status);
-        sampler.await;
-        publisher.await
-    });
-    match all.await {
-        Ok(summary) => summary,
-        // Nobody cancels it: it can only have panicked, which goes on here.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    let publisher = spawn_local(publisher);
+    spawn_local(control.run(signals, stop));
+    spawn_local(status);
+    spawn_local(sampler).await.unwrap_or_else(panic_on);
+    publisher.await.unwrap_or_else(panic_on)
+}
+
+/// Nobody cancels these tasks: one can only have panicked, which goes on here.
+fn panic_on<T>(error: JoinError) -> T {
+    std::panic::resume_unwind(error.into_panic())
 }
 
 /// What of the world the control needs.

@@ -108,7 +108,7 @@ impl Summary {
         match statistics {
             Statistics::Values { values, counts } => {
                 let count: u64 = counts.iter().sum();
-                let pairs = values.iter().zip(counts);
+                let pairs = values.iter().zip(counts.iter());
                 let sum: f64 = pairs.map(|(value, &count)| value * count as f64).sum();
                 let s = if values.len() == 1 { "" } else { "s" };
                 Summary {
@@ -173,8 +173,8 @@ mod tests {
     }
 
     fn check(form: Form, expected: Expect) {
-        let values = Statistics::Values { values: vec![15.9, 16.25], counts: vec![590, 10] };
-        let one = Statistics::Values { values: vec![2.0], counts: vec![1] };
+        let values = Statistics::Values { values: [15.9, 16.25].into(), counts: [590, 10].into() };
+        let one = Statistics::Values { values: [2.0].into(), counts: [1].into() };
         let set = Statistics::Set { sample_count: 600, sum: 6e11, minimum: 9.5e8, maximum: 1.05e9 };
         let datums = vec![
             datum("MemoryUsedPercent", Unit::Percent, values),

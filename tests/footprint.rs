@@ -19,6 +19,7 @@ use std::process::Command;
 use std::time::Duration;
 use support::agent::{Agent, Setup};
 use support::cloudwatch::Double;
+use tempfile::TempDir;
 
 /// Figures of /proc/PID, as the kernel gives them.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +77,12 @@ fn counting_library(folder: &Path) -> PathBuf {
     library
 }
 
-fn start(double: &Double, folder: &Path) -> (Agent, PathBuf) {
+/// On tmpfs, as /run is: the ring is written each second.
+fn memory_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn start(double: &Double, folder: &Path, runtime: &Path) -> (Agent, PathBuf) {
     let ca = folder.join("ca.pem");
     let counter = folder.join("allocations");
     fs::write(&ca, double.ca_pem()).unwrap();
@@ -88,6 +94,7 @@ fn start(double: &Double, folder: &Path) -> (Agent, PathBuf) {
     );
     let library = counting_library(folder);
     let setup = Setup::of(&release_binary(), &config)
+        .variable("RUNTIME_DIRECTORY", runtime.to_str().unwrap())
         .variable("LD_PRELOAD", library.to_str().unwrap())
         .variable("COUNT_MALLOC", counter.to_str().unwrap());
     (setup.start(), counter)
@@ -98,7 +105,8 @@ fn a_minute_at_the_defaults_is_cheap() {
     let minutes: u64 = std::env::var("CWMEM_FOOTPRINT").map_or(60, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let double = Double::builder().tls(true).start().unwrap();
-    let (agent, counter) = start(&double, folder.path());
+    let runtime = memory_folder();
+    let (agent, counter) = start(&double, folder.path(), runtime.path());
     double.wait_for(Duration::from_secs(15), |seen| !seen.accepted.is_empty()).unwrap();
     std::thread::sleep(Duration::from_secs(1));
     let before = figures(&agent, &counter);

@@ -566,7 +566,7 @@ fn periods_without_an_instance_id_are_completed_once_it_is_known() {
             name: "MemoryUsedPercent".into(),
             unit: Unit::Percent,
             timestamp: Timestamp(60_000),
-            statistics: Statistics::Values { values: vec![40.0], counts: vec![600] },
+            statistics: Statistics::Values { values: [40.0].into(), counts: [600].into() },
         };
         let dressed = dress(
             &[figure],

@@ -90,7 +90,7 @@ fn batch() -> Batch {
         resolution: Resolution::Standard,
         statistics,
     };
-    let values = Statistics::Values { values: vec![15.9, 16.0], counts: vec![590, 10] };
+    let values = Statistics::Values { values: [15.9, 16.0].into(), counts: [590, 10].into() };
     let set = Statistics::Set { sample_count: 600, sum: 600.0, minimum: 0.5, maximum: 3.0 };
     let datums = vec![datum("MemoryUsedPercent", values), datum("MemoryStallPercent", set)];
     Batch { namespace: "EC2/Memory".into(), datums }

@@ -99,11 +99,17 @@ pub fn read(path: &Path) -> Result<Contents, Error> {
     format::parse(&bytes).map_err(|source| Error::Format { path: path.to_owned(), source })
 }
 
-/// Brings the copy in `to` up to the live file in `from`: writes the entries after `copied`, or
-/// the whole file where it is another one. Says up to which sequence it is copied now, and what
-/// stood in the way.
-pub fn copy(from: &Path, to: &Path, copied: u64) -> Result<(u64, Option<SetAside>), Error> {
+/// Brings the copy in `to` up to the live file in `from`: writes the entries after `copied` (`None`
+/// where that isn't known), or the whole file where it is another one. Says up to which sequence it
+/// is copied now, and what stood in the way.
+pub fn copy(from: &Path, to: &Path, copied: Option<u64>) -> Result<(u64, Option<SetAside>), Error> {
     let (live, target) = (from.join(NAME), to.join(NAME));
+    // While all is well nothing comes: an hour of empty slots need not be looked through for it.
+    if let Some(copied) = copied.filter(|_| target.is_file())
+        && !follows(&live, copied).map_err(|source| io_error("read", &live, source))?
+    {
+        return Ok((copied, None));
+    }
     let bytes = read_bytes(&live)?;
     let contents = format::parse(&bytes);
     let contents = contents.map_err(|source| Error::Format { path: live, source })?;
@@ -112,7 +118,7 @@ pub fn copy(from: &Path, to: &Path, copied: u64) -> Result<(u64, Option<SetAside
         Ok(found) if found.heading == contents.heading => {
             let file = OpenOptions::new().write(true).open(&target);
             let file = file.map_err(|source| io_error("open", &target, source))?;
-            for entry in contents.entries.iter().filter(|entry| entry.sequence > copied) {
+            for entry in contents.entries.iter().filter(|entry| Some(entry.sequence) > copied) {
                 let written =
                     file.write_all_at(&format::entry(entry), format::offset(entry.sequence));
                 written.map_err(|source| io_error("write", &target, source))?;
@@ -133,6 +139,14 @@ pub fn copy(from: &Path, to: &Path, copied: u64) -> Result<(u64, Option<SetAside
     };
     write_whole(&target, &bytes)?;
     Ok((newest, set_aside))
+}
+
+/// Whether the slot of the next entry holds more than what was there an hour before.
+fn follows(live: &Path, copied: u64) -> io::Result<bool> {
+    let mut sequence = [0; 8];
+    // The file may end before its last slots.
+    let length = File::open(live)?.read_at(&mut sequence, format::offset(copied + 1))?;
+    Ok(length == sequence.len() && u64::from_le_bytes(sequence) > copied)
 }
 
 fn is_same_owner(one: &Heading, other: &Heading) -> bool {
@@ -265,20 +279,21 @@ mod tests {
         let copied = |from| copy(live.path(), copies.path(), from).unwrap().0;
         let target = copies.path().join(NAME);
         let (writer, _) = open(live.path(), "a", "1");
-        assert_eq!(copied(0), 0);
+        assert_eq!(copied(None), 0);
         append(&writer, 1);
         append(&writer, 2);
-        assert_eq!(copied(0), 2);
+        assert_eq!(copied(Some(0)), 2);
+        assert_eq!(copied(Some(2)), 2, "nothing is new");
         append(&writer, 3);
-        assert_eq!(copied(2), 3);
+        assert_eq!(copied(Some(2)), 3);
         assert_eq!(seconds(&target), [1, 2, 3]);
         let (writer, _) = open(live.path(), "a", "2");
         append(&writer, 9);
-        assert_eq!(copied(3), 1);
+        assert_eq!(copied(None), 1, "as a start does");
         assert_eq!(seconds(&target), [9]);
         assert_eq!(seconds(&copies.path().join("processes.before")), [1, 2, 3]);
         fs::write(&target, "nonsense").unwrap();
-        assert_eq!(copied(1), 1);
+        assert_eq!(copied(None), 1);
         assert_eq!(seconds(&target), [9]);
         assert_eq!(names(copies.path()), ["processes", "processes.before", "processes.damaged"]);
     }

@@ -28,7 +28,7 @@ fn metric_datum(datum: &Datum) -> MetricDatum {
         .storage_resolution(datum.resolution.seconds());
     match &datum.statistics {
         Statistics::Values { values, counts } => builder
-            .set_values(Some(values.clone()))
+            .set_values(Some(values.to_vec()))
             .set_counts(Some(counts.iter().map(|&count| count as f64).collect())),
         Statistics::Set { sample_count, sum, minimum, maximum } => builder.statistic_values(
             StatisticSet::builder()
@@ -99,7 +99,10 @@ mod tests {
     fn any_statistics() -> impl Strategy<Value = Statistics> {
         let values = proptest::collection::vec((any::<f64>(), 1..1_000_000u64), 1..=150)
             .prop_map(|pairs| pairs.into_iter().unzip())
-            .prop_map(|(values, counts)| Statistics::Values { values, counts });
+            .prop_map(|(values, counts): (Vec<_>, Vec<_>)| Statistics::Values {
+                values: values.into(),
+                counts: counts.into(),
+            });
         let set = (1..u64::MAX, any::<f64>(), any::<f64>(), any::<f64>()).prop_map(
             |(sample_count, sum, minimum, maximum)| Statistics::Set {
                 sample_count,
@@ -166,7 +169,7 @@ mod tests {
             timestamp: Timestamp(1_795_443_660_000),
             unit: Unit::Percent,
             resolution: Resolution::Standard,
-            statistics: Statistics::Values { values: vec![15.9], counts: vec![600] },
+            statistics: Statistics::Values { values: [15.9].into(), counts: [600].into() },
         };
         let batch =
             |count| Batch { namespace: "EC2/Memory".into(), datums: vec![datum.clone(); count] };

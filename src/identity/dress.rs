@@ -112,7 +112,7 @@ mod tests {
             name: name.into(),
             unit: Unit::Percent,
             timestamp: Timestamp(60_000),
-            statistics: Statistics::Values { values: vec![40.0], counts: vec![600] },
+            statistics: Statistics::Values { values: [40.0].into(), counts: [600].into() },
         };
         vec![figure("MemoryUsedPercent"), figure("SwapUsedPercent")]
     }

@@ -178,8 +178,10 @@ impl<S: Sink> Publisher<S> {
                 let now = self.clock.now();
                 self.desk.answered(&answered, now, random);
                 if self.trimmed.is_none_or(|trimmed| now.boot.since(trimmed) >= BETWEEN_TRIMS) {
-                    self.trimmed = Some(now.boot);
-                    allocator::give_back();
+                    match self.trimmed.replace(now.boot) {
+                        None => allocator::give_back_start(),
+                        Some(_) => allocator::give_back(),
+                    }
                 }
             }
             None => self.desk.unanswered(),

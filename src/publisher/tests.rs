@@ -52,7 +52,7 @@ fn settings() -> Settings {
 fn part(clock: &Clock, name: u64) -> Part {
     let now = clock.now();
     let period = now.wall.floor(Duration::from_secs(60));
-    let statistics = Statistics::Values { values: vec![1.0], counts: vec![10] };
+    let statistics = Statistics::Values { values: [1.0].into(), counts: [10].into() };
     let name_of = format!("Metric{name}").into();
     let figure = Figure { name: name_of, unit: Unit::Percent, timestamp: period, statistics };
     Part { period, due: now.boot, ends: false, figures: vec![figure], through: name }

@@ -3,7 +3,7 @@
 use crate::recorder::BEFORE;
 use crate::recorder::file::write_whole;
 use crate::recorder::header::{HEADER, Heading, MARKS};
-use crate::recorder::layout::start_of;
+use crate::recorder::layout::{place_of, sequence_of, start_of};
 use crate::recorder::recording::Recording;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -15,17 +15,55 @@ use std::path::Path;
 /// there becomes `ring.before`. Nothing is flushed: a copy that a crash tears loses those records
 /// only.
 pub fn copy(live: &Path, kept: &Path, from: u64) -> io::Result<u64> {
+    // What goes wrong on the short way goes wrong again on the long one, which says what.
+    if from > 0
+        && let Ok(Some(newest)) = follow(live, kept, from)
+    {
+        return Ok(newest);
+    }
     let recording = Recording::open(live).map_err(io::Error::other)?;
     let newest = recording.contents().newest().unwrap_or(0);
-    match open_same(&recording, kept)? {
+    match open_same(&recording.bytes()[..HEADER], recording.bytes().len() as u64, kept)? {
         Some(file) => write_new(&recording, &file, from)?,
         None => write_whole(kept, recording.bytes())?,
     }
     Ok(newest)
 }
 
-/// The copy, if it is one of the same ring; another ring is moved out of the way.
-fn open_same(recording: &Recording, kept: &Path) -> io::Result<Option<File>> {
+/// Copies the records that come straight after `from`, and reads no others: an hour of records to
+/// look through for each new minute is most of what an idle agent would do. `None` where there is
+/// none, or they lie elsewhere.
+fn follow(live: &Path, kept: &Path, from: u64) -> io::Result<Option<u64>> {
+    let live = File::open(live)?;
+    let mut page = vec![0; HEADER];
+    live.read_exact_at(&mut page, 0)?;
+    let Ok((heading, seed)) = Heading::decode(&page, &[]) else { return Ok(None) };
+    let Some(kept) = open_same(&page, heading.ring_size(), kept)? else { return Ok(None) };
+    let size = heading.record_size();
+    let mut records = vec![0; AT_ONCE as usize * size];
+    let mut newest = from;
+    loop {
+        let place = place_of(newest + 1, heading.capacity);
+        let count = AT_ONCE.min(heading.capacity - place) as usize;
+        let Some(start) = start_of(place, size) else { return Ok(None) };
+        let slots = &mut records[..count * size];
+        live.read_exact_at(slots, start as u64)?;
+        let following = slots.chunks_exact(size).zip(newest + 1..);
+        let following = following.take_while(|(record, at)| sequence_of(seed, record) == Some(*at));
+        let whole = following.count();
+        kept.write_all_at(&slots[..whole * size], start as u64)?;
+        newest += whole as u64;
+        if whole < count {
+            break;
+        }
+    }
+    kept.write_all_at(&page[MARKS..], MARKS as u64)?;
+    Ok((newest > from).then_some(newest))
+}
+
+/// The copy, if it is one of the ring with this header and length; another ring is moved out of the
+/// way.
+fn open_same(header: &[u8], length: u64, kept: &Path) -> io::Result<Option<File>> {
     let mut file = match OpenOptions::new().read(true).write(true).open(kept) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -33,9 +71,8 @@ fn open_same(recording: &Recording, kept: &Path) -> io::Result<Option<File>> {
     };
     let mut page = Vec::with_capacity(HEADER);
     file.by_ref().take(HEADER as u64).read_to_end(&mut page)?;
-    let same_header = page.len() == HEADER && page[..MARKS] == recording.bytes()[..MARKS];
-    let same_length = file.metadata()?.len() == recording.bytes().len() as u64;
-    if same_header && same_length {
+    let same_header = page.len() == HEADER && page[..MARKS] == header[..MARKS];
+    if same_header && file.metadata()?.len() == length {
         return Ok(Some(file));
     }
     if !same_header && Heading::decode(&page, &[]).is_ok() {
@@ -70,3 +107,6 @@ fn write_new(recording: &Recording, file: &File, from: u64) -> io::Result<()> {
     }
     file.write_all_at(&bytes[MARKS..HEADER], MARKS as u64)
 }
+
+/// Records read in one call.
+const AT_ONCE: u32 = 64;

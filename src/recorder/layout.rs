@@ -160,14 +160,10 @@ impl<B: AsRef<[u8]>> Ring<B> {
 
     fn slot(&self, place: u32) -> Slot {
         let Some(record) = self.record(place) else { return Slot::CutOff };
-        let sequence = u64_at(record, 0);
-        let whole = u32_at(record, CHECK) == record_check(self.seed, record);
-        if whole && sequence > 0 && self.place(sequence) == place {
-            Slot::Record(sequence)
-        } else if record.iter().all(|&byte| byte == 0) {
-            Slot::Empty
-        } else {
-            Slot::Damaged
+        match sequence_of(self.seed, record) {
+            Some(sequence) if self.place(sequence) == place => Slot::Record(sequence),
+            _ if record.iter().all(|&byte| byte == 0) => Slot::Empty,
+            _ => Slot::Damaged,
         }
     }
 
@@ -178,8 +174,7 @@ impl<B: AsRef<[u8]>> Ring<B> {
     }
 
     fn place(&self, sequence: u64) -> u32 {
-        // Below the capacity, which is a u32.
-        u32::try_from(sequence % u64::from(self.heading.capacity)).unwrap_or(0)
+        place_of(sequence, self.heading.capacity)
     }
 
     /// The last sequence up to `newest` that goes into this slot.
@@ -243,6 +238,18 @@ impl Contents {
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
+}
+
+/// The sequence of a record that is whole, in a ring whose header has the checksum `seed`.
+pub fn sequence_of(seed: u32, record: &[u8]) -> Option<u64> {
+    let sequence = u64_at(record, 0);
+    (sequence > 0 && u32_at(record, CHECK) == record_check(seed, record)).then_some(sequence)
+}
+
+/// Which slot the record of this sequence has.
+pub fn place_of(sequence: u64, capacity: u32) -> u32 {
+    // Below the capacity, which is a u32.
+    u32::try_from(sequence % u64::from(capacity)).unwrap_or(0)
 }
 
 /// Where the slot at `place` begins, in a ring whose records have `size` bytes.

@@ -20,10 +20,11 @@ use crate::source::kept::Report;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{Form, Window};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_local;
 
 /// What the sampler needs of the configuration.
 #[derive(Debug, Clone)]
@@ -131,37 +132,50 @@ impl<C> Sampler<C> {
     }
 
     /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
+    ///
+    /// The beat is a task of its own, so that a second asks no one else whether there is something
+    /// to do: with cold caches, each question costs a good part of a sample.
     pub async fn run(
-        mut self,
+        self,
         mut reloads: mpsc::UnboundedReceiver<Box<Reload<C>>>,
         stop: impl Future<Output = ()>,
-    ) {
+    ) where
+        C: 'static,
+    {
+        let (mut taken, parts) = (self.taken.clone(), self.parts.clone());
+        let sampler = Rc::new(RefCell::new(self));
+        let mut beat = spawn_local(beat(sampler.clone()));
         tokio::pin!(stop);
-        let mut alarm = self.clock.alarm();
         loop {
-            let (wake, again) = (self.next_wake(), self.interval().duration());
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(reload) = reloads.recv() => self.reload(*reload),
-                Ok(()) = self.taken.changed() => self.note_taken(),
-                () = alarm.until_and_again(wake, again) => self.wake(),
-            }
-            if self.parts.is_closed() {
-                return;
+                Some(reload) = reloads.recv() => {
+                    sampler.borrow_mut().reload(*reload);
+                    beat.abort();
+                    beat = spawn_local(self::beat(sampler.clone()));
+                }
+                Ok(()) = taken.changed() => {
+                    let taken = *taken.borrow_and_update();
+                    sampler.borrow_mut().note_taken(taken);
+                }
+                () = parts.closed() => return beat.abort(),
+                Err(error) = &mut beat => std::panic::resume_unwind(error.into_panic()),
             }
         }
-        let part = self.periods.stop(self.clock.now());
-        self.send_part(part);
+        beat.abort();
+        let mut sampler = sampler.borrow_mut();
+        let now = sampler.clock.now();
+        let part = sampler.periods.stop(now);
+        sampler.send_part(part);
     }
 
-    fn next_wake(&self) -> Boottime {
-        let next = self.periods.next_wake(self.clock.now());
+    fn next_wake(&self, now: Moment) -> Boottime {
+        let next = self.periods.next_wake(now);
         self.notifier.wake_by().map_or(next, |wake| next.min(wake))
     }
 
-    fn wake(&mut self) {
-        let now = self.clock.now();
+    fn wake(&mut self, now: Moment) {
         self.notifier.alive(now.boot);
         if self.periods.notice_step(now) {
             tracing::warn!(wall = %now.wall, "the wall clock was stepped: the open period is closed as a part");
@@ -201,8 +215,7 @@ impl<C> Sampler<C> {
     }
 
     /// At once: what is safe isn't to be folded again after a crash.
-    fn note_taken(&mut self) {
-        let taken = *self.taken.borrow_and_update();
+    fn note_taken(&mut self, taken: u64) {
         if taken > self.sample.sequence {
             // A disk that answered late knows of an earlier run that the ring didn't: what comes
             // now must lie above it, or a crash would take it for safe.
@@ -255,6 +268,22 @@ impl<C> Sampler<C> {
     /// Nobody behind any more means that the process is ending; `run` sees it.
     fn send(&self, message: Message<C>) {
         let _ = self.parts.send(message);
+    }
+}
+
+/// Wakes the sampler whenever it has something to do.
+async fn beat<C>(sampler: Rc<RefCell<Sampler<C>>>) {
+    let clock = sampler.borrow().clock.clone();
+    let mut alarm = clock.alarm();
+    let mut now = clock.now();
+    loop {
+        let (wake, again) = {
+            let sampler = sampler.borrow();
+            (sampler.next_wake(now), sampler.interval().duration())
+        };
+        alarm.until_and_again(wake, again).await;
+        now = clock.now();
+        sampler.borrow_mut().wake(now);
     }
 }
 

@@ -41,7 +41,7 @@ impl Disk {
     pub fn start(place: Place) -> io::Result<Disk> {
         let (orders, received) = channel();
         let (tell, done) = unbounded_channel();
-        let worker = Worker { place, folder: None, tell, copied: (0, 0), copy_failed: false };
+        let worker = Worker { place, folder: None, tell, copied: (0, None), copy_failed: false };
         let thread = thread::Builder::new().name("disk".to_owned()).stack_size(STACK);
         thread.spawn(move || worker.run(&received))?;
         Ok(Disk { orders, done })
@@ -59,7 +59,7 @@ struct Worker {
     tell: UnboundedSender<Done>,
     /// Through which sample the recorder is copied, through which entry the black box, and whether
     /// that works.
-    copied: (u64, u64),
+    copied: (u64, Option<u64>),
     copy_failed: bool,
 }
 
@@ -190,7 +190,7 @@ impl Worker {
         let result = copied.and_then(|copied| {
             self.copied.0 = copied;
             match black_box::file::copy(&self.place.runtime, &self.place.root, self.copied.1) {
-                Ok((copied, _)) => self.copied.1 = copied,
+                Ok((copied, _)) => self.copied.1 = Some(copied),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.to_string()),
             }

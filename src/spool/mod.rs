@@ -188,6 +188,10 @@ impl Spool {
                 continue;
             };
             self.filed.remove(place);
+            // What a long outage took is given back as it leaves.
+            if self.filed.len() < self.filed.capacity() / 4 {
+                self.filed.shrink_to(self.filed.capacity() / 2);
+            }
             let Some((closed, content)) = content else {
                 self.kib -= u64::from(file.kib);
                 continue;

@@ -64,7 +64,7 @@ fn datum(name: usize, period: i64) -> Datum {
         timestamp: Timestamp(period),
         unit: Unit::Percent,
         resolution: Resolution::Standard,
-        statistics: Statistics::Values { values: vec![1.0], counts: vec![1] },
+        statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },
     }
 }
 
@@ -364,7 +364,7 @@ fn pending(count: usize) -> Pending {
         name: format!("Metric{name}").into(),
         unit: Unit::Percent,
         timestamp: Timestamp(0),
-        statistics: Statistics::Values { values: vec![1.0], counts: vec![1] },
+        statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },
     };
     let figures: Vec<_> = (0..count).map(figure).collect();
     let sets = [set("InstanceId"), set("InstanceId ImageId")];

@@ -128,10 +128,24 @@ pub fn read(text: &[u8]) -> Result<(Head, Content), Damage> {
             let line: PendingLine<PendingIn> = parsed(line, place + 1)?;
             content.pending = Some(line.pending.pending(place + 1)?);
         } else {
-            content.datums.push(parsed::<DatumIn>(line, place + 1)?.datum(place + 1)?);
+            let mut datum = parsed::<DatumIn>(line, place + 1)?.datum(place + 1)?;
+            if let Some(before) = content.datums.last() {
+                share(&mut datum, before);
+            }
+            content.datums.push(datum);
         }
     }
     Ok((head, content))
+}
+
+/// What is the same in the datums of a part takes its memory once.
+fn share(datum: &mut Datum, before: &Datum) {
+    if datum.namespace == before.namespace {
+        datum.namespace = before.namespace.clone();
+    }
+    if datum.dimensions == before.dimensions {
+        datum.dimensions = before.dimensions.clone();
+    }
 }
 
 /// How many datums a file holds or held, as far as its lines tell: for counting what is lost.
@@ -276,7 +290,10 @@ mod tests {
             name: name.into(),
             unit: Unit::Percent,
             timestamp: Timestamp(1_795_443_600_000),
-            statistics: Statistics::Values { counts: vec![10; values.len()], values },
+            statistics: Statistics::Values {
+                counts: vec![10; values.len()].into(),
+                values: values.into(),
+            },
         }
     }
 

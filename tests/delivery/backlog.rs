@@ -49,7 +49,10 @@ fn datum(name: &'static str, timestamp: Timestamp, minute: u64) -> Datum {
         timestamp,
         unit: Unit::Percent,
         resolution: Resolution::Standard,
-        statistics: Statistics::Values { counts: vec![30; values.len()], values },
+        statistics: Statistics::Values {
+            counts: vec![30; values.len()].into(),
+            values: values.into(),
+        },
     }
 }
 

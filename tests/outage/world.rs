@@ -226,7 +226,8 @@ struct Setting {
 
 impl Setting {
     fn run(self, config: Config, orders: mpsc::UnboundedReceiver<Order>) -> Summary {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build_local(Default::default()).unwrap();
         let now = Timestamp::from_system_time(self.time.now());
         let clock = Clock::simulated(Timestamp(now.0 + self.ahead * 1_000), self.time.speed);
         let options = self.options();

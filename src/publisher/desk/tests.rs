@@ -47,7 +47,7 @@ fn part(period: Timestamp, through: u64, due: Boottime, names: std::ops::Range<u
         name: format!("Metric{name}").into(),
         unit: Unit::Percent,
         timestamp: period,
-        statistics: Statistics::Values { values: vec![1.0], counts: vec![10] },
+        statistics: Statistics::Values { values: [1.0].into(), counts: [10].into() },
     };
     let figures = names.map(figure).collect();
     Part { period, due, ends: false, figures, through }

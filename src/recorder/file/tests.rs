@@ -264,6 +264,31 @@ fn a_copy_gets_only_what_is_new() {
     assert!(!host.state(BEFORE).exists());
 }
 
+/// The sequence jumps where a late disk knows of more; a record may be damaged.
+#[test]
+fn a_copy_passes_a_gap() {
+    let host = Host::new();
+    let mut recorder = host.open(&heading(300)).recorder;
+    let (live, kept) = (host.runtime(RING), host.state(RING));
+    let mut write = |sequences: std::ops::RangeInclusive<u64>| {
+        sequences.for_each(|sequence| recorder.append(&sample(sequence)));
+    };
+    write(1..=3);
+    assert_eq!(copy(&live, &kept, 0).unwrap(), 3);
+    write(4..=5);
+    write(90..=230);
+    assert_eq!(copy(&live, &kept, 3).unwrap(), 5, "what follows at once");
+    assert_eq!(copy(&live, &kept, 5).unwrap(), 230, "then what is beyond");
+    assert_eq!(fs::read(&live).unwrap(), fs::read(&kept).unwrap());
+    write(231..=420);
+    assert_eq!(copy(&live, &kept, 230).unwrap(), 420, "past the ring's end");
+    assert_eq!(fs::read(&live).unwrap(), fs::read(&kept).unwrap());
+    assert_eq!(copy(&live, &kept, 420).unwrap(), 420, "nothing is new");
+    fs::remove_file(&kept).unwrap();
+    assert_eq!(copy(&live, &kept, 420).unwrap(), 420, "a copy that is gone is made anew");
+    assert_eq!(fs::read(&live).unwrap(), fs::read(&kept).unwrap());
+}
+
 #[test]
 fn a_copy_takes_the_place_of_whatever_lies_there() {
     let host = Host::new();

@@ -26,7 +26,10 @@ fn figure(name: usize) -> Figure {
         name: format!("Metric{name}").into(),
         unit: Unit::Percent,
         timestamp: Timestamp(1_795_443_600_000),
-        statistics: Statistics::Values { values: vec![name as f64, 0.5], counts: vec![10, 20] },
+        statistics: Statistics::Values {
+            values: [name as f64, 0.5].into(),
+            counts: [10, 20].into(),
+        },
     }
 }
 

@@ -27,7 +27,7 @@ fn closed(minute: i64) -> Moment {
 }
 
 fn figure(minute: i64) -> Figure {
-    let statistics = Statistics::Values { values: vec![minute as f64], counts: vec![600] };
+    let statistics = Statistics::Values { values: [minute as f64].into(), counts: [600].into() };
     let timestamp = Timestamp(minute * 60_000);
     Figure { name: Cow::Borrowed("MemoryUsedPercent"), unit: Unit::Percent, timestamp, statistics }
 }

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::datum::{Datum, Resolution};
 use crate::dimension::Dimension;
 use crate::distribution::Statistics;
+use crate::metric;
 use crate::spool::text::Damage;
 use crate::units::Unit;
 use serde::Deserialize;
@@ -24,6 +25,11 @@ pub(super) struct DatumIn {
     #[serde(default)]
     counts: Vec<u64>,
     statistic_values: Option<SetIn>,
+}
+
+/// A metric of our own needs no name of its own in memory.
+fn named(name: String) -> Cow<'static, str> {
+    metric::native(&name).map_or(Cow::Owned(name), |metric| metric.name.clone())
 }
 
 #[derive(Deserialize)]
@@ -53,7 +59,7 @@ impl DatumIn {
                 Statistics::Set { sample_count, sum, minimum, maximum }
             }
             None if self.values.len() == self.counts.len() && !self.values.is_empty() => {
-                Statistics::Values { values: self.values, counts: self.counts }
+                Statistics::Values { values: self.values.into(), counts: self.counts.into() }
             }
             None => {
                 let (values, counts) = (self.values.len(), self.counts.len());
@@ -62,7 +68,7 @@ impl DatumIn {
         };
         Ok(Datum {
             namespace: self.namespace.into(),
-            name: Cow::Owned(self.metric_name),
+            name: named(self.metric_name),
             dimensions: self.dimensions.into(),
             timestamp: Timestamp::from_system_time(time),
             unit,

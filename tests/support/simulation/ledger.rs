@@ -498,7 +498,11 @@ impl Figures {
         match statistics {
             Statistics::Values { values, counts } => Figures {
                 count: counts.iter().sum(),
-                sum: values.iter().zip(counts).map(|(value, count)| value * *count as f64).sum(),
+                sum: values
+                    .iter()
+                    .zip(counts.iter())
+                    .map(|(value, count)| value * *count as f64)
+                    .sum(),
                 lowest: values.iter().copied().fold(f64::MAX, f64::min),
                 highest: values.iter().copied().fold(f64::MIN, f64::max),
                 rounded: true,
