@@ -23,6 +23,8 @@ pub mod column;
 
 pub mod distribution;
 
+pub mod average;
+
 pub mod window;
 
 pub mod under_pressure;
