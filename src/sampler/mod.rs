@@ -5,7 +5,7 @@ mod earlier;
 mod message;
 mod seen;
 
-pub use message::{Message, Reload};
+pub use message::{ClusterSummary, Message, Reload};
 pub use seen::Seen;
 
 use crate::average::Average;
