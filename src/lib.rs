@@ -67,6 +67,8 @@ pub mod sampler;
 
 pub mod publisher;
 
+pub mod cluster;
+
 pub mod state;
 
 pub mod status;

@@ -1,0 +1,8 @@
+//! A cluster: members that put their figures into one table, and the one among them that speaks for
+//! all. It is optional, and nothing that a host publishes about itself waits for it.
+
+pub mod role;
+pub mod schema;
+pub mod statements;
+pub mod summary;
+pub mod timing;
