@@ -14,4 +14,5 @@ pub mod agent;
 pub mod api;
 pub mod cloudwatch;
 pub mod imds;
+pub mod mariadb;
 pub mod proxy;

@@ -17,7 +17,9 @@ impl Hold {
     /// `None` where it is taken.
     pub fn take(server: &str, name: &LockName) -> Option<Hold> {
         let key = (server.to_owned(), name.clone());
-        held().insert(key.clone()).then_some(Hold(key))
+        // A hold is only made where it is one: its end frees the name.
+        let is_new = held().insert(key.clone());
+        is_new.then(|| Hold(key))
     }
 }
 
