@@ -120,7 +120,7 @@ fn twenty_thousand_files_take_no_more_memory_than_ten() {
     let hosts = [10, 2_000, 20_000].map(|minutes| {
         let double = Double::start();
         double.always(Fault::unavailable());
-        let config = "spool.max_bytes = \"1GiB\"\nspool.max_requests_per_second = 20\n";
+        let config = "spool.max_bytes = \"1GiB\"\nspool.max_requests_per_second = 40\n";
         let setup = Setup::of(&release_binary(), &(publishing(&double.url()) + config));
         leave(&setup.state(), minutes);
         (double, setup.start(), setup)
@@ -133,7 +133,7 @@ fn twenty_thousand_files_take_no_more_memory_than_ten() {
         // What failed before is tried at once.
         agent.signal("HUP");
     }
-    let (mut peaks, end) = (waiting, Instant::now() + PATIENCE);
+    let (mut peaks, end) = (waiting, Instant::now() + PATIENCE * 2);
     let files = |setup: &Setup| fs::read_dir(setup.state().join("spool")).unwrap().count();
     while files(&hosts[2].2) > 5 {
         let now = resident();
