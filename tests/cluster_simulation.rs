@@ -74,9 +74,11 @@ fn two_thousand_lives_keep_every_promise() {
 
 #[test]
 fn what_is_taken_away_is_missed() {
-    for (bug, symptom) in
-        [(Bug::NoClaim, "2 summaries of the period"), (Bug::NoWaitTimeout, "no summary within")]
-    {
+    for (bug, symptom) in [
+        (Bug::NoClaim, "2 summaries of the period"),
+        (Bug::NoWaitTimeout, "no summary within"),
+        (Bug::Impatient, "still believes in a lock"),
+    ] {
         let options = Options { bug: Some(bug), ..Options::default() };
         let Err(failure) = run_all(0..2_000, &options) else { panic!("{bug:?} isn't noticed") };
         println!("{bug:?}: seed {} fails at {}", failure.seed, failure.what);

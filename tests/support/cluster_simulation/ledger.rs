@@ -84,11 +84,10 @@ impl Ledger {
         self.first.is_some_and(|(_, at)| now > at + self.period * Time::from(WATCHED + 2))
     }
 
-    /// From the last fault to the next summary: a leader's first claim, its way to the service, and
-    /// a leader that was there but bore no fruit, which has to notice. Where somebody abstains,
-    /// nobody else may be there.
+    /// From the last fault to the next summary. Where somebody abstains, nobody else may be there,
+    /// and it may have begun to only with the first period of the calm.
     fn bound(&self, abstained: bool) -> Duration {
-        let bound = self.timing.claim_again() + self.timing.period() * 2;
+        let bound = self.timing.claim_again();
         if abstained { bound + self.timing.abstention() + self.timing.period() } else { bound }
     }
 

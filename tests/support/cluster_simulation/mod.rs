@@ -27,6 +27,8 @@ pub enum Bug {
     NoClaim,
     /// The server never ends an idle session.
     NoWaitTimeout,
+    /// The server ends idle sessions sooner than it was told.
+    Impatient,
 }
 
 /// A promise that wasn't kept.
@@ -51,6 +53,8 @@ pub struct Tally {
     /// Second summaries of periods whose claim a promoted replica had not received.
     pub excused: u64,
     pub abstentions: u64,
+    /// Leaders whose session the server ended for being idle.
+    pub timed_out: u64,
     /// The longest way from the last fault to a summary, in hundredths of a period: where nobody
     /// had to abstain, and where somebody did.
     pub longest_calm: u64,
@@ -69,6 +73,7 @@ impl Tally {
         self.promotions += other.promotions;
         self.excused += other.excused;
         self.abstentions += other.abstentions;
+        self.timed_out += other.timed_out;
         self.longest_calm = self.longest_calm.max(other.longest_calm);
         self.longest_calm_after_abstention =
             self.longest_calm_after_abstention.max(other.longest_calm_after_abstention);

@@ -77,6 +77,8 @@ impl World {
         let members =
             (0..weather.members).map(|_| Member::new(dice.f64(), dice.i64(-200..200), &timing));
         let members = members.collect();
+        let impatient = options.bug == Some(Bug::Impatient);
+        let patience = timing.wait_timeout() / if impatient { 2 } else { 1 };
         let mut world = World {
             options: *options,
             timing,
@@ -86,7 +88,7 @@ impl World {
             number: 0,
             dice,
             members,
-            servers: vec![Server::new(row, micros(timing.wait_timeout()))],
+            servers: vec![Server::new(row, micros(patience))],
             slow: (0, 0),
             lossy_until: 0,
             ledger: Ledger::new(&timing),
@@ -294,6 +296,7 @@ impl World {
         let Some((session, member, at)) = self.servers[place].end_idle(self.now) else {
             return Ok(());
         };
+        self.tally.timed_out += 1;
         let owner = &self.members[member];
         let Some(process) = &owner.process else { return Ok(()) };
         let lease = process.role.lease().filter(|_| process.session == Some((place, session)));
