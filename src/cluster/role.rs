@@ -11,109 +11,16 @@
 //! lock to another. The claim, a conditional update in the database, gives each period to one
 //! claimer at most, whatever anybody believes.
 
-use crate::clock::Boottime;
-use crate::clock::Moment;
-use crate::cluster::timing::FRUITLESS_PERIODS;
-use crate::cluster::timing::Timing;
+use crate::clock::{Boottime, Moment};
+use crate::cluster::timing::{FRUITLESS_PERIODS, Timing};
 use std::time::Duration;
 
 mod leading;
+mod step;
+
+pub use step::{Beat, Cluster, Heard, Obstacle, Standing, Step};
 
 use leading::Leading;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Nothing before then, unless something else happens.
-    Wait(Boottime),
-    /// Connect, report `period` (its start in Unix seconds; the member's own figures of it) and
-    /// look at the cluster's row. If the next step isn't `TryLock`, the connection is closed.
-    Visit { period: i64, by: Boottime },
-    /// Ask for the lock, without waiting for it, on the visit's connection.
-    TryLock { by: Boottime },
-    /// On the leader's session, as everything that follows.
-    Heartbeat { by: Boottime },
-    /// Claim the period that starts at this Unix second.
-    Claim { period: i64, by: Boottime },
-    /// Fetch the rows, fold them and hand the summary to the spool. Where its file isn't written by
-    /// `spool_by`, it is dropped and never sent.
-    Fold { period: i64, by: Boottime, spool_by: Boottime },
-    /// Report the leader's own figures, as a visit would.
-    Report { period: i64, by: Boottime },
-    /// Note that the service has the summary of this period.
-    Note { period: i64, by: Boottime },
-    /// Close the session without a word: the lock isn't ours any more, or may not be.
-    Close,
-    /// Release the lock and close the session.
-    Release { by: Boottime },
-    /// Connect and delete the member's row.
-    Deregister { by: Boottime },
-    /// There is nothing more to do, ever.
-    Ended,
-}
-
-/// How a step went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    Visited(Cluster),
-    /// Whether the lock was free and is ours.
-    Locked(bool),
-    Beat(Beat),
-    /// Whether exactly one row changed.
-    Claimed(bool),
-    /// Folded, reported, noted, released or deregistered.
-    Done,
-    /// An error, or no answer in time.
-    Failed,
-}
-
-/// What a visitor saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cluster {
-    /// Of the cluster's periods, in seconds.
-    pub period_length: u32,
-    /// Since the last claim, by the database's clock; nothing where there was none.
-    pub claim_age_millis: Option<i64>,
-    pub read_only: bool,
-    /// The database's time in Unix milliseconds.
-    pub database_millis: i64,
-}
-
-/// A heartbeat's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beat {
-    /// The lock is this session's.
-    pub held: bool,
-    pub read_only: bool,
-    pub database_millis: i64,
-}
-
-/// What a member is at the moment, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    Follower,
-    Trying,
-    Leader,
-    /// It led without fruit.
-    Abstaining {
-        until: Boottime,
-    },
-    Stopping,
-    Stopped,
-}
-
-/// Why a follower doesn't try where nobody seems to lead, or a leader doesn't claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
-    /// The other members' periods have another length.
-    PeriodLength {
-        found: u32,
-    },
-    /// This host's clock and the database's are too far apart, by so many milliseconds.
-    Clock {
-        apart: i64,
-    },
-    ReadOnly,
-}
 
 #[derive(Debug)]
 pub struct Role {
@@ -295,13 +202,12 @@ impl Role {
     }
 
     fn visited(&mut self, cluster: &Cluster, now: Moment) -> State {
-        let apart = apart(cluster.database_millis, now);
         self.obstacle = if cluster.period_length != self.timing.seconds() {
             Some(Obstacle::PeriodLength { found: cluster.period_length })
         } else if cluster.read_only {
             Some(Obstacle::ReadOnly)
         } else {
-            self.wrong_clock(apart)
+            Obstacle::of_clocks(cluster.database_millis, now, &self.timing)
         };
         let abstains = self.abstains_until.is_some_and(|until| now.boot < until);
         let stale = millis(self.timing.stale_claim(self.place));
@@ -312,11 +218,6 @@ impl Role {
         }
         self.abstains_until = None;
         State::Trying { asked: false }
-    }
-
-    fn wrong_clock(&self, apart: i64) -> Option<Obstacle> {
-        let wrong = apart.abs() > millis(self.timing.clock_tolerance());
-        wrong.then_some(Obstacle::Clock { apart })
     }
 
     fn lead(&mut self, now: Moment) -> Step {
@@ -337,8 +238,9 @@ impl Role {
                     self.state = State::Releasing { asked: true };
                     return Step::Release { by };
                 }
-                let apart = leading.database(now.boot).map_or(0, |time| apart(time, now));
-                self.obstacle = self.wrong_clock(apart);
+                let database = leading.database(now.boot);
+                self.obstacle =
+                    database.and_then(|time| Obstacle::of_clocks(time, now, &self.timing));
                 if self.obstacle.is_none() {
                     return self.claim(period, now.boot, by);
                 }
@@ -378,11 +280,6 @@ impl Role {
             _ => State::Ended,
         };
     }
-}
-
-/// How far the database's time is ahead of this host's wall clock, in milliseconds.
-fn apart(database_millis: i64, now: Moment) -> i64 {
-    database_millis.saturating_sub(now.wall.0)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -5,15 +5,11 @@
 //! member with a wrong clock is there, but its figures are in no summary.
 
 use crate::clock::Timestamp;
-use crate::cluster::timing::FORGET_AFTER;
-use crate::cluster::timing::Timing;
-use crate::datum::Datum;
-use crate::datum::Resolution;
+use crate::cluster::timing::{FORGET_AFTER, Timing};
+use crate::datum::{Datum, Resolution};
 use crate::dimension::Dimension;
-use crate::distribution::Distribution;
-use crate::distribution::Statistics;
-use crate::units::Grain;
-use crate::units::Unit;
+use crate::distribution::{Distribution, Statistics};
+use crate::units::{Grain, Unit};
 use crate::window::Figure;
 use std::sync::Arc;
 use std::time::Duration;

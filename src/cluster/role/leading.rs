@@ -1,10 +1,8 @@
 //! The leader's own affairs: its lease, the database's time, and the period it claims next.
 
 use crate::clock::Boottime;
-use crate::cluster::role::Beat;
-use crate::cluster::role::Heard;
-use crate::cluster::role::Step;
 use crate::cluster::role::millis;
+use crate::cluster::role::step::{Beat, Heard, Step};
 use crate::cluster::timing::Timing;
 use std::time::Duration;
 
