@@ -62,8 +62,8 @@ pub struct Publisher<S> {
     random: fastrand::Rng,
     /// What came while a request was under way and has to wait for its end.
     later: VecDeque<Message<Box<Behind<S>>>>,
-    /// When the allocator was last asked to give memory back.
-    trimmed: Option<Boottime>,
+    /// The first answer has come: the start is over.
+    has_answer: bool,
 }
 
 /// What was there when the publisher ended.
@@ -108,7 +108,7 @@ impl<S: Sink> Publisher<S> {
             deadline,
             random,
             later: VecDeque::new(),
-            trimmed: None,
+            has_answer: false,
         }
     }
 
@@ -177,11 +177,10 @@ impl<S: Sink> Publisher<S> {
                 let random = self.random.f64();
                 let now = self.clock.now();
                 self.desk.answered(&answered, now, random);
-                if self.trimmed.is_none_or(|trimmed| now.boot.since(trimmed) >= BETWEEN_TRIMS) {
-                    match self.trimmed.replace(now.boot) {
-                        None => allocator::give_back_start(),
-                        Some(_) => allocator::give_back(),
-                    }
+                if std::mem::replace(&mut self.has_answer, true) {
+                    allocator::give_back();
+                } else {
+                    allocator::give_back_start();
                 }
             }
             None => self.desk.unanswered(),
@@ -281,9 +280,6 @@ impl<S: Sink> Publisher<S> {
         }
     }
 }
-
-/// The first time after the first answer: the start takes the most. Often, while a backlog leaves.
-const BETWEEN_TRIMS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

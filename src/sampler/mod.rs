@@ -1,5 +1,6 @@
 //! The sampler: wakes at each tick, reads, records, folds, and hands on the parts that are closed.
 
+mod beat;
 mod closer;
 mod earlier;
 mod seen;
@@ -20,11 +21,10 @@ use crate::source::kept::Report;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
 use crate::window::{Form, Window};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_local;
 
 /// What the sampler needs of the configuration.
 #[derive(Debug, Clone)]
@@ -131,45 +131,6 @@ impl<C> Sampler<C> {
         sampler
     }
 
-    /// Samples until `stop` resolves or everyone behind is gone; what is open then is closed.
-    ///
-    /// The beat is a task of its own, so that a second asks no one else whether there is something
-    /// to do: with cold caches, each question costs a good part of a sample.
-    pub async fn run(
-        self,
-        mut reloads: mpsc::UnboundedReceiver<Box<Reload<C>>>,
-        stop: impl Future<Output = ()>,
-    ) where
-        C: 'static,
-    {
-        let (mut taken, parts) = (self.taken.clone(), self.parts.clone());
-        let sampler = Rc::new(RefCell::new(self));
-        let mut beat = spawn_local(beat(sampler.clone()));
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stop => break,
-                Some(reload) = reloads.recv() => {
-                    sampler.borrow_mut().reload(*reload);
-                    beat.abort();
-                    beat = spawn_local(self::beat(sampler.clone()));
-                }
-                Ok(()) = taken.changed() => {
-                    let taken = *taken.borrow_and_update();
-                    sampler.borrow_mut().note_taken(taken);
-                }
-                () = parts.closed() => return beat.abort(),
-                Err(error) = &mut beat => std::panic::resume_unwind(error.into_panic()),
-            }
-        }
-        beat.abort();
-        let mut sampler = sampler.borrow_mut();
-        let now = sampler.clock.now();
-        let part = sampler.periods.stop(now);
-        sampler.send_part(part);
-    }
-
     fn next_wake(&self, now: Moment) -> Boottime {
         let next = self.periods.next_wake(now);
         self.notifier.wake_by().map_or(next, |wake| next.min(wake))
@@ -268,22 +229,6 @@ impl<C> Sampler<C> {
     /// Nobody behind any more means that the process is ending; `run` sees it.
     fn send(&self, message: Message<C>) {
         let _ = self.parts.send(message);
-    }
-}
-
-/// Wakes the sampler whenever it has something to do.
-async fn beat<C>(sampler: Rc<RefCell<Sampler<C>>>) {
-    let clock = sampler.borrow().clock.clone();
-    let mut alarm = clock.alarm();
-    let mut now = clock.now();
-    loop {
-        let (wake, again) = {
-            let sampler = sampler.borrow();
-            (sampler.next_wake(now), sampler.interval().duration())
-        };
-        alarm.until_and_again(wake, again).await;
-        now = clock.now();
-        sampler.borrow_mut().wake(now);
     }
 }
 

@@ -59,7 +59,7 @@ impl Spool {
         let file = self.files(&ready).next_back().copied();
         match (newest, file) {
             (Some(period), _) => {
-                self.pick(|entry| entry.key.period == period && entry.is_due(now, disk))
+                self.pick(|entry| { entry.key.period } == period && entry.is_due(now, disk))
             }
             (None, Some(file)) => self.load(vec![file]),
             (None, None) => Picked::Ready(Vec::new()),
@@ -141,10 +141,10 @@ impl Spool {
 const TOGETHER: Duration = Duration::from_millis(50);
 /// More than a request has beside its datums: the longest namespace and the names of the fields.
 const REQUEST_FRAME: usize = 300;
-/// A quarter of what a request may hold: a backlog of tens of thousands of files has to leave without
-/// a mebibyte of memory, and a day of the default metrics takes two dozen requests then.
-pub(super) const BACKLOG_DATUMS: usize = 250;
-const BACKLOG_BYTES: usize = 256 * 1_024;
+/// An eighth of what a request may hold: a backlog of tens of thousands of files has to leave without
+/// a mebibyte of memory, and a day of the default metrics takes four dozen requests then.
+pub(super) const BACKLOG_DATUMS: usize = 128;
+const BACKLOG_BYTES: usize = 128 * 1_024;
 /// About as much: a datum takes as much text as it takes bytes in a request.
-const LOAD_KIB: u32 = 256;
-const LOAD_FILES: usize = 64;
+const LOAD_KIB: u32 = 128;
+const LOAD_FILES: usize = 32;

@@ -77,8 +77,8 @@ fn a_day_arrives_and_live_data_does_not_wait_for_it() {
     println!("{while_down} requests in 5 s without the service, {} for a day", drained.len());
     // A probe at 0 s and then, with full jitter, at growing distances of at least 0.2 s.
     assert!(while_down <= 12, "{while_down}");
-    // 5,760 datums, about 250 a request, and what a probe took.
-    assert!((23..=27).contains(&drained.len()), "{}", drained.len());
+    // 5,760 datums, about 128 a request, and what a probe took.
+    assert!((45..=50).contains(&drained.len()), "{}", drained.len());
     let mut minutes: BTreeMap<SystemTime, usize> = BTreeMap::new();
     for datum in drained.iter().flat_map(|request| &request.datums) {
         *minutes.entry(datum.timestamp).or_default() += usize::from(datum.timestamp < limit);
@@ -120,7 +120,7 @@ fn twenty_thousand_files_take_no_more_memory_than_ten() {
     let hosts = [10, 2_000, 20_000].map(|minutes| {
         let double = Double::start();
         double.always(Fault::unavailable());
-        let config = "spool.max_bytes = \"1GiB\"\nspool.max_requests_per_second = 20\n";
+        let config = "spool.max_bytes = \"1GiB\"\nspool.max_requests_per_second = 40\n";
         let setup = Setup::of(&release_binary(), &(publishing(&double.url()) + config));
         leave(&setup.state(), minutes);
         (double, setup.start(), setup)
@@ -133,7 +133,7 @@ fn twenty_thousand_files_take_no_more_memory_than_ten() {
         // What failed before is tried at once.
         agent.signal("HUP");
     }
-    let (mut peaks, end) = (waiting, Instant::now() + PATIENCE);
+    let (mut peaks, end) = (waiting, Instant::now() + PATIENCE * 2);
     let files = |setup: &Setup| fs::read_dir(setup.state().join("spool")).unwrap().count();
     while files(&hosts[2].2) > 5 {
         let now = resident();

@@ -44,7 +44,7 @@ impl Desk {
         let delivery = &self.delivery;
         let old = self.spool.condemn(|period| delivery.age(period, now) == Age::TooOld);
         for (key, closed, datums) in old {
-            tracing::debug!(period = %key.period, datums, "older than CloudWatch accepts: given up");
+            tracing::debug!(period = %{ key.period }, datums, "older than CloudWatch accepts: given up");
             self.lose(self.cause_of_age(closed, now.boot), datums, now.boot);
         }
     }

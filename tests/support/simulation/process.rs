@@ -389,7 +389,7 @@ impl Process {
             Name::Part(key, false) if !self.thread.concerns(key) => Some(key),
             _ => None,
         });
-        match waits.take(1).find(|key| key.period < oldest) {
+        match waits.take(1).find(|key| { key.period } < oldest) {
             Some(key) => Err(format!("backlog of {oldest} is sent before that of {key}")),
             None => Ok(()),
         }
