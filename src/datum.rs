@@ -44,6 +44,15 @@ impl Resolution {
 }
 
 impl Datum {
+    /// The dimension of what is said of a whole cluster.
+    pub const CLUSTER: &str = "Cluster";
+
+    /// Said of the cluster, not of this host.
+    pub fn is_summary(&self) -> bool {
+        let of_cluster = matches!(&*self.dimensions, [only] if only.name == Datum::CLUSTER);
+        of_cluster && self.name.starts_with(Datum::CLUSTER)
+    }
+
     pub fn new(
         namespace: Arc<str>,
         dimensions: Arc<[Dimension]>,

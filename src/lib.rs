@@ -23,6 +23,8 @@ pub mod column;
 
 pub mod distribution;
 
+pub mod average;
+
 pub mod window;
 
 pub mod under_pressure;
@@ -64,6 +66,8 @@ pub mod periods;
 pub mod sampler;
 
 pub mod publisher;
+
+pub mod cluster;
 
 pub mod state;
 

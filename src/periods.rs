@@ -3,6 +3,7 @@
 //!
 //! The sampler's mind. It reads nothing and reads no clock: samples and `now` come from outside.
 
+use crate::average::Average;
 use crate::clock::{Boottime, Moment, Timestamp};
 use crate::delivery::Schedule;
 use crate::recorder::replay::{Past, Piece, replay};
@@ -34,6 +35,8 @@ pub struct Periods {
     first: Option<Boottime>,
     /// The period of the last urgent part: one a period is enough.
     urgent: Option<Timestamp>,
+    /// The period that ended last, until it is asked for.
+    ended: Option<Average>,
 }
 
 impl Periods {
@@ -43,6 +46,7 @@ impl Periods {
             ticks: Ticks::new(now, interval),
             first: Some(now.boot.plus(schedule.first_delay())),
             urgent: None,
+            ended: None,
             schedule,
         }
     }
@@ -151,6 +155,11 @@ impl Periods {
         self.cut(End::Part, now.boot)
     }
 
+    /// The averages of a period that has ended since they were asked for.
+    pub fn take_ended(&mut self) -> Option<Average> {
+        self.ended.take()
+    }
+
     /// How long the open period's data waits for its turn.
     fn wait(&self, now: Moment, urgent: bool) -> Option<Duration> {
         let due = self.schedule.due(self.window.start()?, urgent);
@@ -160,6 +169,9 @@ impl Periods {
     fn cut(&mut self, end: End, due: Boottime) -> Option<Part> {
         let period = self.window.start()?;
         let through = self.window.through();
+        if end == End::Period {
+            self.ended = self.window.average();
+        }
         let figures = self.window.close(end);
         let ends = end == End::Period;
         if figures.is_empty() && !ends {

@@ -4,6 +4,7 @@
 //! metric's zeros wait for a part of the same period that isn't zero and go with the period
 //! otherwise.
 
+use crate::average::{Average, Averages};
 use crate::clock::Timestamp;
 use crate::distribution::{Distribution, Statistics};
 use crate::metric::{Metric, Value};
@@ -18,6 +19,7 @@ pub struct Window {
     start: Option<Timestamp>,
     series: Vec<Series>,
     differences: Differences,
+    averages: Averages,
     /// The sequence of the last sample.
     through: u64,
 }
@@ -68,6 +70,7 @@ impl Window {
             start: None,
             series,
             differences: Differences::default(),
+            averages: Averages::default(),
             through: 0,
         }
     }
@@ -95,6 +98,7 @@ impl Window {
         }
         self.through = sample.sequence;
         let rates = self.differences.take(sample);
+        self.averages.add(sample, &rates);
         for series in &mut self.series {
             match series.metric.value(sample, &rates) {
                 Some(Value::Weighted(value, covered)) => series.distribution.add(value, covered),
@@ -102,6 +106,11 @@ impl Window {
                 None => {}
             }
         }
+    }
+
+    /// The open period so far, whatever parts of it have left.
+    pub fn average(&self) -> Option<Average> {
+        self.averages.of(self.start?)
     }
 
     /// Takes what may leave now; samples that come later make further parts or the next period.
@@ -137,6 +146,7 @@ impl Window {
             return;
         }
         self.start = earlier.start;
+        self.averages = earlier.averages;
         for series in &mut self.series {
             let same = earlier.series.iter().find(|other| other.metric == series.metric);
             if let Some(other) = same {
@@ -148,6 +158,7 @@ impl Window {
 
     fn begin(&mut self, start: Timestamp) {
         self.start = Some(start);
+        self.averages = Averages::default();
         for series in &mut self.series {
             series.distribution.clear();
             series.events = None;

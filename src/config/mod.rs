@@ -1,5 +1,6 @@
 //! The configuration: every key, its default and its meaning, checked once and as a whole.
 
+mod cluster;
 mod kind;
 mod load;
 mod metrics;
@@ -16,6 +17,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{Cluster, Tls};
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
 pub use problem::{Fault, Place, Problem, Problems};
 pub use redact::redacted;
@@ -42,6 +44,8 @@ pub struct Config {
     pub state: State,
     pub recorder: Recorder,
     pub spool: Spool,
+    /// `None`: a host on its own.
+    pub cluster: Option<Cluster>,
     pub log: Log,
 }
 

@@ -212,6 +212,11 @@ impl<T> Setting<T> {
     pub fn is_refused(&self) -> bool {
         matches!(self.origin, Origin::Refused)
     }
+
+    /// Another value of the same origin.
+    pub fn becomes<U>(self, value: U) -> Setting<U> {
+        Setting { value, origin: self.origin }
+    }
 }
 
 impl<'a> Field<'a> {

@@ -1,5 +1,6 @@
 //! Every key: its section, name, default, type and rule, each said here and nowhere else.
 
+use crate::config::cluster;
 use crate::config::kind::{self, words};
 use crate::config::metrics;
 use crate::config::reader::{Reader, Section, Setting};
@@ -30,6 +31,7 @@ pub fn read(reader: &mut Reader) -> Config {
         state: reader.section("state", state),
         recorder: reader.section("recorder", recorder),
         spool: reader.section("spool", spool),
+        cluster: reader.section("cluster", |section| cluster::read(section, &period)),
         log: reader.section("log", log),
     }
 }
@@ -266,6 +268,8 @@ mod tests {
         assert!(ca_bundle.is_some());
         assert_ne!(examples.identity, default.identity);
         assert_eq!(examples.publish, default.publish);
+        let cluster = examples.cluster.as_ref().unwrap();
+        assert!(cluster.password_file.is_some() && cluster.tls_ca.is_some());
     }
 
     #[test]
@@ -314,6 +318,7 @@ mod tests {
         assert_eq!(config.cloudwatch, CloudWatch::default());
         assert!(config.identity.imds && config.identity.ec2 == OnEc2::Auto);
         assert_eq!(config.spool.max_requests_per_second, 5);
+        assert_eq!(config.cluster, None);
         assert_eq!(config.log, Log { level: Level::Info, format: Format::Text });
     }
 

@@ -623,3 +623,90 @@ proptest! {
         loads_or_explains(&format!("{key} = {value}"));
     }
 }
+
+#[test]
+fn a_cluster() {
+    let cluster = accepted("[cluster]\nname = \"web\"\ndatabase = \"mysql://cwmem@db/cwmem\"")
+        .cluster
+        .unwrap();
+    assert_eq!(cluster.missing_after, Duration::from_secs(150));
+    assert_eq!(cluster.forget_after, Duration::from_secs(3_600));
+    assert_eq!((cluster.tls, cluster.iam_auth), (Tls::Verify, false));
+    let parts =
+        accepted("cluster = { name = \"web\", host = \"::1\", schema = \"m\", tls = \"off\" }");
+    assert_eq!(parts.cluster.unwrap().database, "mysql://cwmem@[::1]:3306/m");
+    let slow = accepted(
+        "publish.period = \"5m\"\n[cluster]\nname = \"a\"\nhost = \"b\"\nuser = \"c\"\nport = 1\nschema = \"d\"\nmissing_after = \"1h\"",
+    );
+    let slow = slow.cluster.unwrap();
+    assert_eq!(slow.database, "mysql://c@b:1/d");
+    assert_eq!(slow.forget_after, Duration::from_secs(7_200), "a default gives way");
+}
+
+#[test]
+fn what_a_cluster_cannot_be() {
+    check(
+        r#"
+[publish]
+period = "1s"
+[cluster]
+name = "Web"
+database = "mysql://user:secret@db/cwmem"
+tls = "of"
+missing_after = "1s"
+"#,
+        expect![[r#"
+            f:5: cluster.name: expected the name of a cluster: 1 to 64 of a-z, 0-9, ".", "_" and "-", found "Web"
+            f:6: cluster.database: expected a URL without a password: this file is readable by all; put the password into a file of its own and name that by cluster.password_file, found something else (not shown: it may hold a password)
+            f:7: cluster.tls: expected "verify", "encrypt" or "off", found "of"; did you mean "off"?
+            f:8: cluster.missing_after: expected a duration from "4s" to "1day", found "1s""#]],
+    );
+    check(
+        r#"
+[publish]
+period = "1s"
+[cluster]
+name = "web"
+database = "mysql://user@db/cwmem"
+host = "db2"
+port = 3307
+tls = "encrypt"
+tls_ca = "/ca.pem"
+iam_auth = true
+password_file = "/p"
+missing_after = "10s"
+forget_after = "15s"
+"#,
+        expect![[r#"
+            f:5: cluster.name: expected a publish.period of at least "2s" in a cluster, found "web"
+            f:7: cluster.host: expected what cluster.database says: one of the two is enough, found "db2"
+            f:8: cluster.port: expected what cluster.database says: one of the two is enough, found 3307
+            f:10: cluster.tls_ca: expected cluster.tls = "verify" beside it: without it no authority is asked, found "/ca.pem"
+            f:11: cluster.iam_auth: expected false, because cluster.tls isn't "verify" and a token is sent as it is, found true
+            f:14: cluster.forget_after: expected at least "20s", twice cluster.missing_after: an alarm has to see a missing member first, found "15s""#]],
+    );
+    check(
+        "cluster.name = \"web\"",
+        expect![[
+            r#"f:1: cluster.name: expected cluster.database, or cluster.host and cluster.schema, beside it, found "web""#
+        ]],
+    );
+    check(
+        "cluster.database = \"mysql://user@db/cwmem\"",
+        expect![[
+            r#"f:1: cluster.database: expected cluster.name beside it, found "mysql://***@db/cwmem""#
+        ]],
+    );
+    check(
+        "cluster.host = \"db\"\ncluster.name = \"web\"",
+        expect![[r#"
+        f:1: cluster.host: expected cluster.schema beside it, found "db"
+        f:2: cluster.name: expected cluster.database, or cluster.host and cluster.schema, beside it, found "web""#]],
+    );
+    check(
+        "cluster.missing_after = \"119s\"",
+        expect![[
+            r#"f:1: cluster.missing_after: expected at least "2m", two of publish.period: a member writes its row once a period, at its own moment, found "119s""#
+        ]],
+    );
+}

@@ -23,6 +23,41 @@ pub fn parse(text: &str) -> Option<Url<'_>> {
     (is_host(name) && port_is_fine).then_some(Url { user, path })
 }
 
+/// Why a text isn't the URL of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It holds a password.
+    Password,
+    Form,
+}
+
+/// The parts of `mysql://user@host[:port]/schema`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseUrl<'a> {
+    pub user: &'a str,
+    pub host: &'a str,
+    pub port: Option<&'a str>,
+    pub schema: &'a str,
+}
+
+pub fn parse_database(text: &str) -> Result<DatabaseUrl<'_>, Refused> {
+    let rest = text.strip_prefix("mysql://").ok_or(Refused::Form)?;
+    let (user, place) = rest.rsplit_once('@').ok_or(Refused::Form)?;
+    if user.contains(':') {
+        return Err(Refused::Password);
+    }
+    let (host, schema) = place.split_once('/').ok_or(Refused::Form)?;
+    let (host, port) = split_port(host).ok_or(Refused::Form)?;
+    let fine = is_word(user) && is_host(host) && port.is_none_or(is_port) && is_word(schema);
+    if fine { Ok(DatabaseUrl { user, host, port, schema }) } else { Err(Refused::Form) }
+}
+
+/// What needs no escape, neither in a URL nor in a statement's quotes.
+pub fn is_word(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.$".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
 /// An IPv6 address has colons of its own, within brackets.
 fn split_port(host: &str) -> Option<(&str, Option<&str>)> {
     if host.starts_with('[') {
@@ -42,7 +77,7 @@ fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-fn is_host(name: &str) -> bool {
+pub fn is_host(name: &str) -> bool {
     if let Some(address) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         return address.parse::<std::net::Ipv6Addr>().is_ok();
     }
@@ -66,6 +101,27 @@ mod tests {
         ] {
             let url = parse(text).expect(text);
             assert_eq!((url.user, url.path), (user, path), "{text}");
+        }
+    }
+
+    #[test]
+    fn databases() {
+        for (text, expected) in [
+            ("mysql://cwmem@db/cwmem", Ok(())),
+            ("mysql://cw-mem@[::1]:3306/a_b$", Ok(())),
+            ("mysql://cwmem:secret@db/cwmem", Err(Refused::Password)),
+            ("mysql://cwmem:se@cret/x@db/cwmem", Err(Refused::Password)),
+            ("mysql://cwmem:@db/cwmem", Err(Refused::Password)),
+            ("mysql://db/cwmem", Err(Refused::Form)),
+            ("mysql://cwmem@db", Err(Refused::Form)),
+            ("mysql://cwmem@db/", Err(Refused::Form)),
+            ("mysql://cwmem@db/a/b", Err(Refused::Form)),
+            ("mysql://cwmem@db/a?ssl=1", Err(Refused::Form)),
+            ("mysql://cwmem@db:0/a", Err(Refused::Form)),
+            ("mysql://c'w@db/a", Err(Refused::Form)),
+            ("postgres://cwmem@db/a", Err(Refused::Form)),
+        ] {
+            assert_eq!(parse_database(text).map(|_| ()), expected, "{text}");
         }
     }
 

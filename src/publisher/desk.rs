@@ -5,6 +5,7 @@ mod answers;
 mod backlog;
 mod disk;
 mod losses;
+mod summaries;
 
 pub use backlog::Backlog;
 
@@ -52,6 +53,8 @@ pub struct Desk {
     stopping: Option<bool>,
     delivered: u64,
     last_delivery: Option<Moment>,
+    /// The newest period of the cluster that the service took from this host.
+    last_summary: Option<Timestamp>,
 }
 
 /// What is to be done next.
@@ -93,6 +96,7 @@ impl Desk {
             stopping: None,
             delivered: 0,
             last_delivery: None,
+            last_summary: None,
         }
     }
 
@@ -216,6 +220,7 @@ impl Desk {
             failing: self.delivery.is_failing(),
             disk_fails_since: self.spool.disk_fails_since(now),
             last_delivery: self.last_delivery,
+            last_summary: self.last_summary,
             delivered: self.delivered,
             dropped: Cause::ALL.map(|cause| (cause, self.health.count(cause))),
             last_drops: Cause::ALL.map(|cause| self.health.last(cause)),

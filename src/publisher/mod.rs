@@ -199,6 +199,7 @@ impl<S: Sink> Publisher<S> {
                 () = past(deadline, alarm) => return None,
                 Some(message) = parts.recv(), if later.is_empty() => match message {
                     Message::Part(part) => desk.keep(&part, clock.now()),
+                    Message::ClusterSummary(summary) => desk.speak(&summary, clock.now()),
                     other => later.push_back(other),
                 },
                 done = answer(disk) => desk.disk(done, clock.now()),
@@ -216,6 +217,7 @@ impl<S: Sink> Publisher<S> {
                 self.desk.keep(&part, now);
                 self.copy_recorder();
             }
+            Message::ClusterSummary(summary) => self.desk.speak(&summary, now),
             Message::CopyRecorder => self.copy_recorder(),
             Message::Unreadable(samples) => self.desk.lost(Cause::Recorder, samples, now.boot),
             Message::ClockStepped => self.desk.clock_stepped(),

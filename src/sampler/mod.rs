@@ -3,10 +3,13 @@
 mod beat;
 mod closer;
 mod earlier;
+mod message;
 mod seen;
 
+pub use message::{ClusterSummary, Message, Reload};
 pub use seen::Seen;
 
+use crate::average::Average;
 use crate::black_box::BlackBox;
 use crate::clock::{Boottime, Clock, Moment};
 use crate::delivery::Schedule;
@@ -39,28 +42,6 @@ pub struct Settings {
     pub schedule: Schedule,
 }
 
-/// What leaves the sampler, in the order of its happening.
-#[derive(Debug)]
-pub enum Message<C> {
-    Part(Part),
-    /// What was closed before this was closed under the old configuration.
-    Reload(C),
-    /// The wall clock was stepped.
-    ClockStepped,
-    /// The recorder holds what should soon be on the disk.
-    CopyRecorder,
-    /// So many samples of an earlier run could not be given back.
-    Unreadable(usize),
-}
-
-/// A new configuration: for the sampler itself, and for those behind it.
-pub struct Reload<C> {
-    pub settings: Settings,
-    /// Where the configuration asks for other columns.
-    pub recorder: Option<Recorder>,
-    pub behind: C,
-}
-
 /// What outlives the process: the recorder, and what earlier runs left in it.
 pub struct Memory {
     pub recorder: Recorder,
@@ -89,6 +70,10 @@ pub struct Sampler<C> {
     /// The first sample is taken.
     is_ready: bool,
     seen: Rc<Cell<Seen>>,
+    /// Where each period's averages go.
+    averages: Option<watch::Sender<Option<Average>>>,
+    /// The host was under pressure at some time of the open period.
+    pressed: bool,
     /// Unbounded, yet never long: a publisher is busy for no longer than one request may take.
     parts: mpsc::UnboundedSender<Message<C>>,
 }
@@ -121,6 +106,8 @@ impl<C> Sampler<C> {
             copy_at: now.boot,
             is_ready: false,
             seen: Rc::default(),
+            averages: None,
+            pressed: false,
             watch: UnderPressure::new(settings.levels, settings.schedule.period),
             clock,
             settings,
@@ -151,6 +138,7 @@ impl<C> Sampler<C> {
         }
         let part = self.periods.first_point(now);
         self.send_part(part);
+        self.tell_averages();
     }
 
     fn tick(&mut self, covered: Tenths, now: Moment) {
@@ -169,6 +157,7 @@ impl<C> Sampler<C> {
             self.pressure_changed(change, now);
         }
         if self.watch.is_under() {
+            self.pressed = true;
             self.look_closer(now);
         }
         self.note(now);

@@ -1,10 +1,12 @@
 //! What was seen last, for whoever asks: noted without an allocation, and without anyone being woken.
 
+use crate::average::Average;
 use crate::clock::{Boottime, Moment};
 use crate::metric;
 use crate::sampler::Sampler;
 use std::cell::Cell;
 use std::rc::Rc;
+use tokio::sync::watch;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Seen {
@@ -22,6 +24,20 @@ impl<C> Sampler<C> {
     /// Where it is noted.
     pub fn seen(&self) -> Rc<Cell<Seen>> {
         self.seen.clone()
+    }
+
+    /// Has each period's averages sent to `averages` when it ends.
+    pub fn tell(&mut self, averages: watch::Sender<Option<Average>>) {
+        self.averages = Some(averages);
+    }
+
+    pub(super) fn tell_averages(&mut self) {
+        let Some(average) = self.periods.take_ended() else { return };
+        // What is sampled in this wake-up is of the next period already.
+        let under_pressure = std::mem::replace(&mut self.pressed, self.watch.is_under());
+        if let Some(averages) = &self.averages {
+            averages.send_replace(Some(Average { under_pressure, ..average }));
+        }
     }
 
     pub(super) fn note(&self, now: Moment) {

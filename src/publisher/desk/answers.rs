@@ -2,6 +2,7 @@
 
 use crate::batch::Parcel;
 use crate::clock::Moment;
+use crate::datum::Datum;
 use crate::delivery::{Age, Change};
 use crate::health::Cause;
 use crate::publisher::desk::Desk;
@@ -26,11 +27,16 @@ impl Desk {
                 let datums = parcel.batch.datums.len();
                 self.delivered += datums as u64;
                 self.last_delivery = Some(now);
+                self.note_summaries(&parcel.batch.datums);
                 tracing::debug!(datums, namespace = %parcel.batch.namespace, "delivered");
                 self.settle(&parcel.origins);
             }
             Outcome::Rejected { reason } => self.divide(parcel, reason, now),
-            Outcome::Retry { .. } => {
+            Outcome::Retry { ambiguous, .. } => {
+                if *ambiguous {
+                    let datums = parcel.batch.datums.iter().map(Datum::is_summary);
+                    self.forget_summaries(parcel.origins.iter().copied().zip(datums));
+                }
                 self.unanswered();
                 self.spool.evict(now.boot, true);
             }
@@ -131,7 +137,7 @@ impl Desk {
     }
 
     /// An entry is no part of what is being sent any more.
-    fn let_go(&mut self, key: Key) {
+    pub(super) fn let_go(&mut self, key: Key) {
         self.spool.put_back(key);
         let Some(sending) = &mut self.sending else { return };
         sending.left.remove(&key);

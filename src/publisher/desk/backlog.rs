@@ -1,6 +1,6 @@
 //! What there is to tell of what was kept, in `cwmem status` and elsewhere.
 
-use crate::clock::{Boottime, Moment};
+use crate::clock::{Boottime, Moment, Timestamp};
 use crate::health::Cause;
 use crate::sink::RetryCause;
 
@@ -12,6 +12,8 @@ pub struct Backlog {
     pub failing: Option<(RetryCause, Boottime)>,
     pub disk_fails_since: Option<Boottime>,
     pub last_delivery: Option<Moment>,
+    /// The newest period of the cluster that the service took from this host.
+    pub last_summary: Option<Timestamp>,
     pub delivered: u64,
     pub dropped: [(Cause, u64); Cause::ALL.len()],
     /// When each cause last took something.
