@@ -1,17 +1,23 @@
 //! `cwmem lock`: a command that runs while this host has a named lock of the database, as flock(1)
 //! does on one host.
 
+mod place;
+
 use crate::clock::Clock;
+use crate::cluster::database::Connection;
+use crate::cluster::named_lock::{LockError, NamedLock, Session};
+use crate::command::lock::place::{Place, place};
 use crate::command::output::complain;
 use crate::command::run::Loader;
 use crate::exit::Exit;
 use crate::lock_command::Held;
-use crate::lock_command::group::{Forked, Processes, fork};
+use crate::lock_command::group::{Forked, fork};
 use crate::lock_command::keeper::{Outcome, keep};
+use crate::lock_command::lease::ANSWER_WITHIN;
 use crate::lock_command::signals::{Signals, status_of};
-use rustix::process::Signal;
+use mysql_async::Value;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::LocalOptions;
@@ -46,8 +52,15 @@ pub struct Options {
     command: Vec<OsString>,
 }
 
-
-pub fn run(options: &Options, _load: Loader) -> Exit {
+pub fn run(options: &Options, load: Loader) -> Exit {
+    let place = match place(options, &load) {
+        Ok(place) => place,
+        Err(error) => {
+            complain(&error);
+            return error.exit();
+        }
+    };
+    // Before there is a runtime, a thread or a connection.
     let forked = match fork(options.command.clone()) {
         Ok(forked) => forked,
         Err(error) => {
@@ -64,18 +77,122 @@ pub fn run(options: &Options, _load: Loader) -> Exit {
         }
     };
     let exit = runtime.block_on(async {
-        let mut signals = Signals::follow().unwrap();
-        let lock = FakeLock(options.database.clone().unwrap_or_default());
-        run_under(lock, forked, &mut signals, &Clock::System, options).await
+        let mut signals = match Signals::follow() {
+            Ok(signals) => signals,
+            Err(error) => {
+                complain(format_args!("signals cannot be followed: {error}"));
+                return Exit::Unavailable;
+            }
+        };
+        let clock = Clock::System;
+        let acquired = tokio::select! {
+            // What asks this process to end comes before what would have it begin.
+            biased;
+            signal = signals.next_that_ends() => Err(Exit::Command(status_of(signal.as_raw()))),
+            acquired = acquire(&place, options, &clock) => acquired,
+        };
+        match acquired {
+            Ok(lock) => run_under(lock, forked, &mut signals, &clock, options).await,
+            Err(exit) => exit,
+        }
     });
+    // A name that is still being looked up must not hold the process.
     runtime.shutdown_background();
     exit
 }
-struct FakeLock(String);
-impl Held for FakeLock {
-    type Error = String;
-    async fn still_held(&mut self) -> Result<(), String> { if std::path::Path::new(&self.0).exists() {Ok(())} else {Err("gone".into())} }
-    async fn release(self) -> Result<(), String> { if std::path::Path::new(&self.0).exists() {Ok(())} else {Err("gone".into())} }
+
+/// The lock, once nobody else has it; else what the process ends with.
+async fn acquire(
+    place: &Place,
+    options: &Options,
+    clock: &Clock,
+) -> Result<NamedLock<Connection>, Exit> {
+    let wait = match (options.no_wait, options.timeout) {
+        (true, _) => Some(Duration::ZERO),
+        (false, seconds) => seconds.map(|seconds| Duration::from_secs(seconds.into())),
+    };
+    let until = wait.map(|wait| clock.now().boot.plus(wait));
+    // At once first: only so is it known who has it.
+    let mut turn = Duration::ZERO;
+    let mut told = !options.print_holder;
+    loop {
+        let held = match attempt(place, turn).await {
+            Ok(lock) => return Ok(lock),
+            Err(Failure::Held(by)) => by,
+            Err(Failure::Database(why)) => {
+                complain(format_args!("the lock {} cannot be asked for: {why}", place.name));
+                return Err(Exit::Unavailable);
+            }
+        };
+        if !told {
+            told = true;
+            let holder = match held {
+                Some(id) => who(place, id, clock).await,
+                None => "somebody who has gone meanwhile".to_owned(),
+            };
+            complain(format_args!("the lock {} is held by {holder}", place.name));
+        }
+        // The server counts whole seconds.
+        let left = until.map(|until| until.since(clock.now().boot).as_secs_f64().ceil());
+        turn = match left.map(|seconds| Duration::from_secs(seconds as u64)) {
+            Some(Duration::ZERO) => {
+                complain(format_args!("somebody else has the lock {}", place.name));
+                return Err(Exit::Command(options.conflict_exit_code));
+            }
+            left => left.unwrap_or(TURN).min(TURN),
+        };
+    }
+}
+
+/// The holder by its connection, and by user and place where this user may see them: MySQL and
+/// MariaDB show everybody's sessions only to those with the right PROCESS.
+async fn who(place: &Place, id: u64, clock: &Clock) -> String {
+    let asked = async {
+        let mut session = place.database.connect(CONNECT_WITHIN).await.ok()?;
+        session.ask(WHO, vec![id.into()]).await.ok()
+    };
+    let answer = tokio::select! {
+        answer = asked => answer,
+        () = clock.sleep(ANSWER_WITHIN) => None,
+    };
+    match answer {
+        Some(Value::Bytes(user)) => {
+            format!("{}, connection {id}", String::from_utf8_lossy(&user).escape_debug())
+        }
+        _ => format!("connection {id}"),
+    }
+}
+
+enum Failure {
+    /// Somebody else has it: this connection of the server's, where it says so.
+    Held(Option<u64>),
+    Database(String),
+}
+
+/// One session, one wait of at most `turn`.
+async fn attempt(place: &Place, turn: Duration) -> Result<NamedLock<Connection>, Failure> {
+    let session = place.database.connect(CONNECT_WITHIN).await;
+    let session = session.map_err(|error| Failure::Database(error.to_string()))?;
+    let acquired = match turn.is_zero() {
+        true => NamedLock::try_acquire(session, &place.name).await,
+        false => NamedLock::acquire(session, &place.name, turn).await,
+    };
+    acquired.map_err(|error| match error {
+        LockError::Held { by, .. } => Failure::Held(by),
+        other => Failure::Database(other.to_string()),
+    })
+}
+
+impl Held for NamedLock<Connection> {
+    type Error = LockError;
+
+    async fn still_held(&mut self) -> Result<(), LockError> {
+        NamedLock::still_held(self).await
+    }
+
+    async fn release(self) -> Result<(), LockError> {
+        NamedLock::release(self).await.map(drop)
+    }
 }
 
 /// Runs the command under `lock`, and says what went wrong.
@@ -100,7 +217,9 @@ async fn run_under(
         Outcome::Failed(error) => not_run(&options.command, error),
         Outcome::Stopped(signal) => Exit::Command(status_of(signal.as_raw())),
         Outcome::NotHeld(why) => {
-            complain(format_args!("the lock {name} was lost before the command was started: {why}"));
+            complain(format_args!(
+                "the lock {name} was lost before the command was started: {why}"
+            ));
             Exit::Unavailable
         }
         Outcome::Lost(why) => {
@@ -130,6 +249,11 @@ fn not_run(command: &[OsString], error: i32) -> Exit {
     }
 }
 
+const WHO: &str = "SELECT CONCAT(USER, '@', HOST) FROM information_schema.PROCESSLIST WHERE ID = ?";
+/// TCP, TLS, log-in and settings together.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// A wait is asked for anew after so long: by a server that was restarted or lost nothing comes.
+const TURN: Duration = Duration::from_secs(60);
 /// sh(1), "Exit Status".
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;

@@ -25,6 +25,7 @@ pub trait Processes {
     /// Starts the command with its first lease, and extends the lease later.
     fn lease(&self, until: Boottime);
     fn told(&self) -> impl Future<Output = Told>;
+    /// To all of them, or to the command alone where only that can know what is meant.
     fn signal(&self, signal: Signal);
     /// Returns once all of the group is dead.
     fn kill(self);
@@ -106,8 +107,11 @@ impl Processes for Group {
             match self.socket.try_read(&mut frame) {
                 Ok(length) => {
                     let told = Told::from_bytes(frame.get(..length).unwrap_or_default());
-                    if let Told::Started(process) = told {
-                        self.command.set(Pid::from_raw(process));
+                    match told {
+                        Told::Started(process) => self.command.set(Pid::from_raw(process)),
+                        // It is reaped: its number may become another's.
+                        Told::Ended(_) => self.command.set(None),
+                        _ => {}
                     }
                     return told;
                 }
@@ -118,12 +122,17 @@ impl Processes for Group {
     }
 
     fn signal(&self, signal: Signal) {
-        let _ = kill_process_group(self.leader, signal);
-        // The command itself is reached also where it has left the group. The supervisor reaps it
-        // only by its own end, so that the number stays the command's.
-        if let Some(command) = self.command.get()
-            && rustix::process::getpgid(Some(command)).is_ok_and(|group| group != self.leader)
-        {
+        let command = self.command.get();
+        let is_outside = |command| {
+            rustix::process::getpgid(Some(command)).is_ok_and(|group| group != self.leader)
+        };
+        if !FOR_THE_COMMAND.contains(&signal) {
+            let _ = kill_process_group(self.leader, signal);
+            // The command itself is reached also where it has left the group.
+            if let Some(command) = command.filter(|command| is_outside(*command)) {
+                let _ = kill_process(command, signal);
+            }
+        } else if let Some(command) = command {
             let _ = kill_process(command, signal);
         }
     }
@@ -151,3 +160,6 @@ fn ignore_terminal_output() {
 
 #[cfg(not(target_os = "linux"))]
 fn ignore_terminal_output() {}
+
+/// What these mean only the command knows; what it started would mostly die of them.
+const FOR_THE_COMMAND: [Signal; 3] = [Signal::USR1, Signal::USR2, Signal::ALARM];

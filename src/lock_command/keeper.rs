@@ -308,8 +308,16 @@ mod tests {
         let told = [(0, Told::Started(7)), (7, Told::Ended(3)), (8, Told::Empty)];
         let (outcome, record) = run(&[Answer::Yes], Answer::Yes, &told);
         assert_eq!(outcome, Outcome::Ended(3));
-        let expected =
-            ["asked", "lease 15", "asked", "lease 20", "signal 15", "signal 18", "kill", "released"];
+        let expected = [
+            "asked",
+            "lease 15",
+            "asked",
+            "lease 20",
+            "signal 15",
+            "signal 18",
+            "kill",
+            "released",
+        ];
         assert_eq!(words(&record), expected);
     }
 
