@@ -58,6 +58,9 @@ enum Command {
     /// Look at what waits to be sent, while the agent is stopped; take it over or set it aside
     #[command(subcommand)]
     Spool(command::spool::Action),
+    /// Run a command while this host alone, of all that use the database, has the lock NAME
+    #[command(after_long_help = command::lock::LIMITS)]
+    Lock(command::lock::Options),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -91,6 +94,7 @@ pub fn main() -> Exit {
             let [_, runtime] = folders(&cli.common);
             command::status::run(&runtime, options)
         }
+        Command::Lock(options) => command::lock::run(options, loader(cli.common.clone())),
         command => with_config(command, &cli.common),
     }
 }
@@ -128,6 +132,7 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Spool(action) => command::spool::run(&config, action, &clock),
             Command::History(_)
             | Command::Status(_)
+            | Command::Lock(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Exit::Ok,
         }

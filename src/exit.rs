@@ -15,10 +15,14 @@ pub enum Exit {
     Unavailable,
     /// A bug of ours.
     Bug,
-    /// Another agent runs already.
+    /// Another agent runs already, or somebody else has the lock.
     Temporary,
+    /// The lock was lost while the command ran.
+    Lost,
     /// The configuration is wrong, or missing where it was named.
     Config,
+    /// Passed through: the status of the command that was run.
+    Command(u8),
 }
 
 impl Exit {
@@ -31,7 +35,10 @@ impl Exit {
             Exit::Unavailable => 69,
             Exit::Bug => 70,
             Exit::Temporary => 75,
+            Exit::Lost => 76,
             Exit::Config => 78,
+            // Not one of ours, nor of the documented ones.
+            Self::Command(status) => status,
         }
     }
 }

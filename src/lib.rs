@@ -75,6 +75,8 @@ pub mod status;
 
 pub mod log;
 
+pub mod lock_command;
+
 pub mod pipeline;
 
 pub mod command;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod completions;
 pub mod explain;
 pub mod history;
+pub mod lock;
 pub mod man;
 pub mod once;
 /// Not commands: what several of them share.

@@ -39,7 +39,8 @@ impl Desk {
         for key in said {
             self.let_go(key);
             if self.spool.give_up(key) > 0 {
-                tracing::warn!(period = %key.period, "the cluster's summary may have arrived, and isn't sent again");
+                let period = key.period;
+                tracing::warn!(%period, "the cluster's summary may have arrived, and isn't sent again");
             }
         }
     }

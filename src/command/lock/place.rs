@@ -1,0 +1,110 @@
+//! Which lock is asked for, and on which server.
+
+use crate::cluster::database::{self, Database, DatabaseError, Tls};
+use crate::cluster::name::{LockName, NameError};
+use crate::command::lock::Options;
+use crate::command::run::Loader;
+use crate::config::{self, Cluster, Problems};
+use crate::environment::variable;
+use crate::exit::Exit;
+use crate::lock_command::lease::SESSION_TIMEOUT;
+use std::io;
+use std::path::PathBuf;
+
+/// The lock and the server it is on.
+pub struct Place {
+    pub name: LockName,
+    pub database: Database,
+}
+
+/// Why there is no lock to ask for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error("no database: name it with --database, or set cluster.database in the configuration")]
+    NoDatabase,
+    #[error("{0}")]
+    Config(Problems),
+    #[error("--database: {0}")]
+    Flag(DatabaseError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("cannot read the password from {}: {error}", path.display())]
+    Password { path: PathBuf, error: io::Error },
+}
+
+/// Without a word to the server: what can't be meant is refused before anything is started.
+pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
+    let name = &options.name;
+    let name = if options.raw { LockName::raw(name) } else { LockName::command(name) }?;
+    let (url, password_file, tls) = match &options.database {
+        Some(url) => {
+            // Only how the connection is secured: a broken configuration is no hindrance.
+            let cluster = load().ok().and_then(|config| config.cluster);
+            let tls = cluster.map_or_else(|| default_tls(url), |cluster| tls(&cluster));
+            (url.clone(), options.password_file.clone(), tls)
+        }
+        None => {
+            let cluster = load().map_err(Error::Config)?.cluster.ok_or(Error::NoDatabase)?;
+            let tls = tls(&cluster);
+            (cluster.database, cluster.password_file, tls)
+        }
+    };
+    let password = password(password_file)?;
+    // A wait for a lock takes as long as it takes.
+    let statement_limit = None;
+    let wait_timeout = SESSION_TIMEOUT;
+    let settings = database::Options { password, tls, wait_timeout, statement_limit };
+    let database = Database::from_url(&url, settings);
+    let database = match options.database {
+        Some(_) => database.map_err(Error::Flag),
+        None => database.map_err(Error::Database),
+    };
+    Ok(Place { name, database: database? })
+}
+
+fn tls(cluster: &Cluster) -> Tls {
+    match cluster.tls {
+        config::Tls::Verify => Tls::Verify { ca: cluster.tls_ca.clone() },
+        config::Tls::Encrypt => Tls::Encrypt,
+        config::Tls::Off => Tls::Off,
+    }
+}
+
+/// As in the configuration, except that nobody listens on the way to this machine itself.
+fn default_tls(url: &str) -> Tls {
+    let host = url.rsplit('@').next().unwrap_or(url);
+    let host = host.trim_start_matches("mysql://");
+    match LOCAL.iter().any(|local| host.starts_with(local)) {
+        true => Tls::Off,
+        false => Tls::Verify { ca: None },
+    }
+}
+
+/// What the file holds, or else the service manager's credential, without the line's end.
+fn password(file: Option<PathBuf>) -> Result<Option<String>, Error> {
+    let credential = || {
+        let path = PathBuf::from(variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
+        path.exists().then_some(path)
+    };
+    let Some(path) = file.or_else(credential) else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(error) => Err(Error::Password { path, error }),
+    }
+}
+
+impl Error {
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Name(_) | Error::Flag(_) => Exit::Usage,
+            Error::NoDatabase | Error::Config(_) | Error::Database(_) => Exit::Config,
+            Error::Password { .. } => Exit::Unreadable,
+        }
+    }
+}
+
+/// systemd's LoadCredential=.
+const CREDENTIAL: &str = "cwmem.mysql-password";
+const LOCAL: [&str; 3] = ["127.", "localhost", "[::1]"];
