@@ -1,60 +1,308 @@
-//! STUB
-use mysql_async::prelude::*;
+//! The way to a MySQL or MariaDB server: one connection, under a deadline from its first packet to
+//! its last setting, and every statement under one of its own.
+//!
+//! A server that is frozen still completes TCP's handshake, so that a time-out of connecting says
+//! nothing: the deadline lies round TCP, TLS, log-in and the session's settings together.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, SslOpts, Value};
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct DatabaseError(pub String);
+
+/// Where the server is, and how it is spoken to. Its `Debug` tells no password.
+#[derive(Clone)]
 pub struct Database {
-    opts: mysql_async::Opts,
+    opts: Opts,
+    options: Options,
 }
+
+/// What a URL doesn't say.
+#[derive(Clone, Default)]
 pub struct Options {
     pub password: Option<String>,
+    pub tls: Tls,
+    /// The server ends a session of which it hears nothing for so long, and with it its lock; whole
+    /// seconds, at least one. Zero leaves the server's own (8 hours).
     pub wait_timeout: Duration,
+    /// The server gives up a statement that takes longer. `None` where a wait for a lock may take
+    /// its time.
+    pub statement_limit: Option<Duration>,
 }
-pub struct Connection(pub mysql_async::Conn);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Tls {
+    #[default]
+    Off,
+    /// Encrypted, whoever the server is.
+    Encrypt,
+    /// The certificate and its name are checked, against these authorities or else the public ones.
+    Verify { ca: Option<PathBuf> },
+}
+
+/// What went wrong, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("{0}")]
+    Url(String),
+    #[error(
+        "the database's URL holds a password, which `ps` and logs would show: leave it out and name a password_file"
+    )]
+    PasswordInUrl,
+    #[error("no answer from the database within {within:?} while {what}")]
+    Late { what: &'static str, within: Duration },
+    #[error(
+        "the database refuses the user or the password ({code}): {message}; check user, password_file and the user's host"
+    )]
+    Denied { code: u16, message: String },
+    #[error("the database has too many connections ({code}): {message}")]
+    TooManyConnections { code: u16, message: String },
+    #[error("the connection to the database is lost: {0}")]
+    Lost(String),
+    #[error("the database refuses a statement ({code}): {message}")]
+    Server { code: u16, message: String },
+}
+
+/// A session of the server's. Dropping it ends it, which releases what it holds.
+pub struct Connection {
+    inner: Conn,
+    server: String,
+}
+
 impl Database {
+    /// `mysql://user@host:port/schema`; port and schema may be absent. A password or a setting in it
+    /// is refused.
     pub fn from_url(url: &str, options: Options) -> Result<Database, DatabaseError> {
-        let opts = mysql_async::Opts::from_url(url).map_err(|e| DatabaseError(e.to_string()))?;
-        let init = format!("SET SESSION wait_timeout={}", options.wait_timeout.as_secs());
-        let b = mysql_async::OptsBuilder::from_opts(opts)
-            .pass(options.password)
+        let rest = url.strip_prefix("mysql://").ok_or_else(|| {
+            DatabaseError::Url(
+                "expected mysql://user@host:port/schema as the database's URL".to_owned(),
+            )
+        })?;
+        if rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
+            return Err(DatabaseError::PasswordInUrl);
+        }
+        if rest.contains(['?', '#']) {
+            return Err(DatabaseError::Url(
+                "expected no settings in the database's URL, found a `?` or `#`: they are keys of their own".to_owned(),
+            ));
+        }
+        let opts = Opts::from_url(url).map_err(|error| {
+            DatabaseError::Url(format!("the database's URL makes no sense: {error}"))
+        })?;
+        let mut builder = OptsBuilder::from_opts(opts)
+            .pass(options.password.clone())
+            // A socket of the server's own machine would go round TLS.
             .prefer_socket(false)
-            .init(vec![init]);
-        Ok(Database { opts: b.into() })
+            .tcp_keepalive(Some(KEEPALIVE))
+            // Without it the client asks the server first.
+            .max_allowed_packet(Some(LARGEST_PACKET))
+            .wait_timeout(Some(usize::MAX))
+            .ssl_opts(ssl(&options.tls));
+        // A name and a password in clear text are for a server that has shown who it is.
+        builder = builder.enable_cleartext_plugin(matches!(options.tls, Tls::Verify { .. }));
+        Ok(Database { opts: builder.into(), options })
     }
+
+    /// `host:port`.
+    pub fn server(&self) -> String {
+        format!("{}:{}", self.opts.ip_or_hostname(), self.opts.tcp_port())
+    }
+
+    /// A session with its settings, all within `deadline`.
     pub async fn connect(&self, deadline: Duration) -> Result<Connection, DatabaseError> {
-        let conn = tokio::time::timeout(deadline, mysql_async::Conn::new(self.opts.clone())).await;
-        let conn = conn
-            .map_err(|_| DatabaseError("late".into()))?
-            .map_err(|e| DatabaseError(e.to_string()))?;
-        Ok(Connection(conn))
+        within(deadline, "connecting", async {
+            let inner = Conn::new(self.opts.clone()).await.map_err(understood)?;
+            let mut connection = Connection { inner, server: self.server() };
+            for (setting, tolerated) in self.settings() {
+                match connection.inner.query_drop(setting).await.map_err(understood) {
+                    Err(DatabaseError::Server { code: UNKNOWN_VARIABLE, .. }) if tolerated => {}
+                    result => result?,
+                }
+            }
+            Ok(connection)
+        })
+        .await
+    }
+
+    /// Statements that set up a session; the other family's are tolerated not to be known.
+    fn settings(&self) -> Vec<(String, bool)> {
+        let mut settings = Vec::new();
+        if !self.options.wait_timeout.is_zero() {
+            let seconds = self.options.wait_timeout.as_secs().max(1);
+            settings.push((format!("SET SESSION wait_timeout={seconds}"), false));
+        }
+        settings.push(("SET SESSION innodb_lock_wait_timeout=2".to_owned(), false));
+        if let Some(limit) = self.options.statement_limit {
+            let millis = limit.as_millis().max(1);
+            settings.push((format!("SET SESSION max_execution_time={millis}"), true));
+            let seconds = limit.as_secs_f64();
+            settings.push((format!("SET SESSION max_statement_time={seconds:.3}"), true));
+        }
+        settings
     }
 }
+
 impl Connection {
+    /// The rows of a statement, its values bound.
     pub async fn rows(
         &mut self,
         text: &str,
-        params: Vec<mysql_async::Value>,
-    ) -> Result<Vec<Vec<mysql_async::Value>>, DatabaseError> {
-        let rows: Vec<mysql_async::Row> = self
-            .0
-            .exec(text, mysql_async::Params::Positional(params))
-            .await
-            .map_err(|e| DatabaseError(e.to_string()))?;
-        Ok(rows.into_iter().map(|r| r.unwrap()).collect())
+        values: Vec<Value>,
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        let rows: Vec<Row> =
+            self.inner.exec(text, Params::Positional(values)).await.map_err(understood)?;
+        Ok(rows.into_iter().map(Row::unwrap).collect())
     }
-    pub async fn change(
-        &mut self,
-        text: &str,
-        params: Vec<mysql_async::Value>,
-    ) -> Result<u64, DatabaseError> {
-        self.0
-            .exec_drop(text, mysql_async::Params::Positional(params))
-            .await
-            .map_err(|e| DatabaseError(e.to_string()))?;
-        Ok(self.0.affected_rows())
+
+    /// How many rows a statement changed.
+    pub async fn change(&mut self, text: &str, values: Vec<Value>) -> Result<u64, DatabaseError> {
+        let params = Params::Positional(values);
+        self.inner.exec_drop(text, params).await.map_err(understood)?;
+        Ok(self.inner.affected_rows())
     }
+
+    /// A statement that can't be prepared, as those that make tables.
     pub async fn run(&mut self, text: &str) -> Result<(), DatabaseError> {
-        self.0.query_drop(text).await.map_err(|e| DatabaseError(e.to_string()))
+        self.inner.query_drop(text).await.map_err(understood)
+    }
+
+    /// `host:port`.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The server's number of this session: for a person, not to be compared after a restart.
+    pub fn id(&self) -> u32 {
+        self.inner.id()
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Database").field("server", &self.server()).finish_non_exhaustive()
+    }
+}
+
+/// Waits for an answer no longer than that.
+pub(super) async fn within<T>(
+    deadline: Duration,
+    what: &'static str,
+    answer: impl Future<Output = Result<T, DatabaseError>>,
+) -> Result<T, DatabaseError> {
+    let late = DatabaseError::Late { what, within: deadline };
+    tokio::time::timeout(deadline, answer).await.unwrap_or(Err(late))
+}
+
+fn ssl(tls: &Tls) -> Option<SslOpts> {
+    match tls {
+        Tls::Off => None,
+        Tls::Encrypt => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
+        Tls::Verify { ca: None } => Some(SslOpts::default()),
+        Tls::Verify { ca: Some(ca) } => {
+            let authorities = vec![ca.clone().into()];
+            let options = SslOpts::default().with_root_certs(authorities);
+            Some(options.with_disable_built_in_roots(true))
+        }
+    }
+}
+
+/// The server's own words name the user and the host, never a password.
+fn understood(error: Error) -> DatabaseError {
+    match error {
+        Error::Server(error) => {
+            let (code, message) = (error.code, error.message);
+            match code {
+                ACCESS_DENIED | ACCESS_DENIED_NO_PASSWORD | DATABASE_DENIED | HOST_DENIED => {
+                    DatabaseError::Denied { code, message }
+                }
+                TOO_MANY_CONNECTIONS | TOO_MANY_OF_USER => {
+                    DatabaseError::TooManyConnections { code, message }
+                }
+                GONE_AWAY | LOST => DatabaseError::Lost(message),
+                _ => DatabaseError::Server { code, message },
+            }
+        }
+        Error::Io(error) => DatabaseError::Lost(error.to_string()),
+        other => DatabaseError::Lost(other.to_string()),
+    }
+}
+
+/// As the server's own default, far above anything asked here.
+const LARGEST_PACKET: usize = 16 * 1_024 * 1_024;
+/// Against black holes, which nothing else shows on an idle connection.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// MySQL reference, "Server Error Message Reference".
+const TOO_MANY_CONNECTIONS: u16 = 1_040;
+const HOST_DENIED: u16 = 1_130;
+const DATABASE_DENIED: u16 = 1_044;
+const ACCESS_DENIED: u16 = 1_045;
+const UNKNOWN_VARIABLE: u16 = 1_193;
+const TOO_MANY_OF_USER: u16 = 1_203;
+const ACCESS_DENIED_NO_PASSWORD: u16 = 1_698;
+const GONE_AWAY: u16 = 2_006;
+const LOST: u16 = 2_013;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> String {
+        let options = Options { password: Some("hunter2".to_owned()), ..Options::default() };
+        match Database::from_url(url, options) {
+            Err(error) => error.to_string(),
+            Ok(database) => format!("accepted: {database:?}"),
+        }
+    }
+
+    #[test]
+    fn urls_say_where_and_hold_no_secret() {
+        for (url, expected) in [
+            ("http://host/db", "expected mysql://user@host:port/schema"),
+            ("mysql://ops:hunter2@db/cwmem", "name a password_file"),
+            ("mysql://ops:@db/cwmem", "name a password_file"),
+            ("mysql://ops@db/cwmem?require_ssl=true", "keys of their own"),
+            ("mysql://", "makes no sense"),
+            ("mysql://ops@db:99999/cwmem", "makes no sense"),
+        ] {
+            let said = refused(url);
+            assert!(said.contains(expected), "{url}: {said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        assert_eq!(
+            refused("mysql://ops@db:3307/cwmem"),
+            "accepted: Database { server: \"db:3307\", .. }"
+        );
+        assert_eq!(refused("mysql://ops@db"), "accepted: Database { server: \"db:3306\", .. }");
+    }
+
+    #[test]
+    fn clear_text_needs_a_server_that_has_shown_who_it_is() {
+        let cleartext = |tls| {
+            let options = Options { tls, ..Options::default() };
+            let database = Database::from_url("mysql://ops@db/cwmem", options).unwrap();
+            database.opts.enable_cleartext_plugin()
+        };
+        assert!(!cleartext(Tls::Off) && !cleartext(Tls::Encrypt));
+        assert!(cleartext(Tls::Verify { ca: None }));
+    }
+
+    #[test]
+    fn a_session_is_set_up_for_its_silence() {
+        let options = Options {
+            wait_timeout: Duration::from_secs(20),
+            statement_limit: Some(Duration::from_millis(2_500)),
+            ..Options::default()
+        };
+        let database = Database::from_url("mysql://ops@db/cwmem", options).unwrap();
+        let expected = [
+            ("SET SESSION wait_timeout=20", false),
+            ("SET SESSION innodb_lock_wait_timeout=2", false),
+            ("SET SESSION max_execution_time=2500", true),
+            ("SET SESSION max_statement_time=2.500", true),
+        ];
+        assert_eq!(
+            database.settings(),
+            expected.map(|(text, tolerated)| (text.to_owned(), tolerated))
+        );
     }
 }
