@@ -61,6 +61,9 @@ enum Command {
     /// Run a command while this host alone, of all that use the database, has the lock NAME
     #[command(after_long_help = command::lock::LIMITS)]
     Lock(command::lock::Options),
+    /// Make the tables of a cluster, or show its members and who leads
+    #[command(subcommand)]
+    Cluster(command::cluster::Action),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -129,6 +132,7 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Once(options) => command::once::run(&config, options, &clock).await,
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
+            Command::Cluster(action) => command::cluster::run(&config, action, &clock).await,
             Command::Spool(action) => command::spool::run(&config, action, &clock),
             Command::History(_)
             | Command::Status(_)

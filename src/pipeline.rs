@@ -3,9 +3,11 @@
 //! The sampler produces, the publisher consumes; this is the only place that knows both. A stop
 //! ends the sampler first; the closed channel ends the publisher.
 
+mod member;
 mod settings;
 
 use crate::clock::{Boottime, Clock};
+use crate::cluster::member::Ends;
 use crate::config::Config;
 use crate::dimension::DimensionName;
 use crate::identity::discover::{Wanted, discover};
@@ -19,6 +21,7 @@ use crate::sink::Sink;
 use crate::state::{self, Kept};
 use crate::status::asked::{self, Asked, InForce};
 use crate::status::{self, socket};
+use member::take_part;
 use settings::{publisher_settings, sampler_settings};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, spawn_local};
@@ -76,13 +79,23 @@ where
     let boot_id = whose.boot_id.clone();
     let memory = Memory { recorder, black_box, inherited, taken_through, taken, boot_id };
     let settings = sampler_settings(&config, place);
-    let sampler = Sampler::new(settings, clock.clone(), notifier, memory, parts);
+    let out = parts.downgrade();
+    let mut sampler = Sampler::new(settings, clock.clone(), notifier, memory, parts);
     let in_force = watch::Sender::new(asked::in_force(&config, names.clone()));
     let sink = make_sink(&config, names.clone());
     let behind =
         Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
     let (told_backlog, _) = watch::channel(None);
+    let known = identity.borrow().clone();
+    let member = take_part(&config, &known, place, &mut sampler, &clock, |averages| Ends {
+        averages,
+        backlog: told_backlog.subscribe(),
+        deadline: until.clone(),
+        out,
+    });
+    let (member, task) = member.unzip();
     let asked = Asked {
+        member,
         started: clock.now(),
         whose: whose.clone(),
         seen: sampler.seen(),
@@ -106,7 +119,11 @@ where
     spawn_local(control.run(signals, stop));
     spawn_local(status);
     spawn_local(sampler).await.unwrap_or_else(panic_on);
-    publisher.await.unwrap_or_else(panic_on)
+    let summary = publisher.await.unwrap_or_else(panic_on);
+    if let Some(task) = task {
+        task.await.unwrap_or_else(panic_on);
+    }
+    summary
 }
 
 /// Nobody cancels these tasks: one can only have panicked, which goes on here.
@@ -257,6 +274,11 @@ fn needs_restart(before: &Config, after: &Config) -> Option<String> {
             before.state.runtime_directory != after.state.runtime_directory,
         ),
         ("recorder.duration", before.recorder != after.recorder),
+        ("[cluster]", before.cluster != after.cluster),
+        (
+            "publish.period of a cluster's member",
+            after.cluster.is_some() && before.publish.period != after.publish.period,
+        ),
     ];
     let keys: Vec<_> = keys.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
     (!keys.is_empty()).then(|| keys.join(", "))

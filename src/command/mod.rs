@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 pub mod check;
+pub mod cluster;
 pub mod completions;
 pub mod explain;
 pub mod history;

@@ -1,6 +1,8 @@
 //! Gathers the report when somebody asks for it.
 
 use crate::clock::{Boottime, Moment, Timestamp};
+use crate::cluster::member::{self, words};
+use crate::cluster::role::Standing;
 use crate::config::Config;
 use crate::dimension::{DimensionName, DimensionSet};
 use crate::health::Cause;
@@ -24,6 +26,14 @@ pub struct Asked {
     pub seen: Rc<Cell<Seen>>,
     pub backlog: watch::Receiver<Option<Backlog>>,
     pub in_force: watch::Receiver<InForce>,
+    /// Where the host is a member of a cluster.
+    pub member: Option<Member>,
+}
+
+pub struct Member {
+    pub cluster: String,
+    pub name: String,
+    pub seen: Rc<Cell<member::Seen>>,
 }
 
 /// What a reload changes.
@@ -46,7 +56,8 @@ impl Asked {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: env!("CWMEM_COMMIT").to_owned(),
             pid: std::process::id(),
-            role: "none".to_owned(),
+            role: self.member.as_ref().map_or("none", Member::role).to_owned(),
+            cluster: self.member.as_ref().map(|member| member.report(now)),
             now: now.wall.to_string(),
             started: self.started.wall.to_string(),
             uptime_seconds: seconds(now.boot.since(self.started.boot)),
@@ -67,6 +78,28 @@ impl Asked {
             deliver(&mut report, backlog, now);
         }
         report
+    }
+}
+
+impl Member {
+    fn role(&self) -> &'static str {
+        match self.seen.get().standing {
+            None | Some(Standing::Follower | Standing::Trying) => "follower",
+            Some(Standing::Leader) => "leader",
+            Some(Standing::Abstaining { .. }) => "abstaining",
+            Some(Standing::Stopping | Standing::Stopped) => "stopping",
+        }
+    }
+
+    fn report(&self, now: Moment) -> report::Cluster {
+        let seen = self.seen.get();
+        report::Cluster {
+            name: self.cluster.clone(),
+            member: self.name.clone(),
+            heard: seen.heard.map(|heard| past(heard, now)),
+            failing: seen.failing.map(|since| boot_past(since, now)),
+            obstacle: seen.obstacle.map(words),
+        }
     }
 }
 

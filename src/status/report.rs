@@ -9,8 +9,10 @@ pub struct Report {
     pub version: String,
     pub commit: String,
     pub pid: u32,
-    /// In the cluster; `none` outside of one.
+    /// In the cluster: `leader`, `follower`, `abstaining` or `stopping`; `none` outside of one.
     pub role: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Cluster>,
     /// RFC 3339, by the host's clock.
     pub now: String,
     pub started: String,
@@ -53,6 +55,23 @@ pub struct Config {
     pub spool_max_age_seconds: f64,
     /// As they are written: a `?` behind what is optional.
     pub dimensions: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cluster {
+    pub name: String,
+    /// This host's name in it.
+    pub member: String,
+    /// When the database did last what it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Past>,
+    /// Since when it doesn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failing: Option<Past>,
+    /// What keeps this host from leading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

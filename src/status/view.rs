@@ -1,6 +1,6 @@
 //! A report in words, for people.
 
-use crate::status::report::{Past, Report};
+use crate::status::report::{Cluster, Past, Report};
 use crate::table::Table;
 use std::fmt::Write;
 use std::time::Duration;
@@ -19,6 +19,9 @@ pub fn view(report: &Report) -> String {
     table.row(["waiting", &waiting(report)]);
     table.row(["disk", &since(&report.disk.failing, "takes what it is given")]);
     table.row(["dropped", &dropped(report)]);
+    if let Some(cluster) = &report.cluster {
+        table.row(["cluster", &member(cluster, &report.role)]);
+    }
     let place = if identity.ec2 { "on EC2" } else { "not on EC2" };
     let region = identity.region.as_deref().unwrap_or("no region known");
     table.row(["identity", &format!("{}, {place}, {region}", identity.owner)]);
@@ -93,6 +96,17 @@ fn dropped(report: &Report) -> String {
     });
     let some = some.collect::<Vec<_>>().join(", ");
     if some.is_empty() { "nothing".to_owned() } else { some }
+}
+
+fn member(cluster: &Cluster, role: &str) -> String {
+    let Cluster { name, member, heard, failing, obstacle } = cluster;
+    let database = match (failing, heard) {
+        (Some(failing), _) => format!("the database fails for {}", age(failing.seconds_ago)),
+        (None, Some(heard)) => format!("the database answered {} ago", age(heard.seconds_ago)),
+        (None, None) => "the database wasn't asked yet".to_owned(),
+    };
+    let obstacle = obstacle.as_ref().map(|obstacle| format!("; can't lead: {obstacle}"));
+    format!("{name}: {member} is {role}; {database}{}", obstacle.unwrap_or_default())
 }
 
 fn in_force(report: &Report) -> String {

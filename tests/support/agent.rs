@@ -1,5 +1,6 @@
 //! The real binary as a child process: its configuration, environment, signals and log.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::os::unix::fs::MetadataExt;
@@ -143,10 +144,15 @@ impl Setup {
     }
 
     pub fn command(&self) -> Command {
+        self.command_with(&self.arguments)
+    }
+
+    /// Another command of the same setup, beside the agent that runs.
+    pub fn command_with(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let binary = self.binary.to_str().unwrap();
         let mut words = self.before.iter().map(String::as_str).chain([binary]);
         let mut command = Command::new(words.next().unwrap());
-        command.args(words).args(&self.arguments).env_clear();
+        command.args(words).args(arguments).env_clear();
         command.env("CWMEM_CONFIG", self.folder.path().join("cwmem.toml"));
         command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

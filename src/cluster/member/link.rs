@@ -1,14 +1,17 @@
 //! The way to the database: one step of the role at a time, on the connection that it is for.
 
-use crate::clock::{Clock, Timestamp};
+use crate::average::Average;
+use crate::clock::{Boottime, Clock, Timestamp};
 use crate::cluster::database::{Connection, DatabaseError};
 use crate::cluster::member::{Ends, Settings};
 use crate::cluster::named_lock::{LockError, NamedLock};
+use crate::cluster::overview::member_row;
 use crate::cluster::role::{Beat, Cluster, Heard, Step};
 use crate::cluster::statements::{self, Report};
 use crate::cluster::summary;
-use crate::cluster::talk::{self, Cells, TalkError};
+use crate::cluster::talk::{self, TalkError};
 use crate::sampler::{ClusterSummary, Message};
+use crate::window::Figure;
 use std::time::Duration;
 
 /// The connection there is: a visit's, or the leader's with the lock.
@@ -81,70 +84,58 @@ impl Link {
         ends: &mut Ends<C>,
         clock: &Clock,
     ) -> Result<Heard, Failure> {
+        let Settings { cluster, member, timing, .. } = settings;
         match step {
             Step::Visit { period, by } => {
                 let time = by.since(clock.now().boot);
-                self.visit(period, time, settings, ends, clock).await
+                return self.visit(period, time, settings, ends, clock).await;
             }
-            Step::TryLock { .. } => self.try_lock(settings).await,
-            Step::Heartbeat { .. } => {
-                let statement = statements::heartbeat(settings.lock.as_str());
-                let row = talk::row(self.session()?, &statement).await?;
-                Ok(Heard::Beat(Beat {
-                    held: row.integer(0) == Some(1),
-                    read_only: row.integer(1) == Some(1),
-                    database_millis: row.needed(2)?,
-                }))
-            }
+            Step::TryLock { .. } => return self.try_lock(settings).await,
+            Step::Heartbeat { .. } => return self.beat(settings).await,
             Step::Claim { period, .. } => {
-                let Settings { cluster, member, timing, .. } = settings;
-                let statement = statements::claim(cluster, member, period, timing);
-                Ok(Heard::Claimed(talk::change(self.session()?, &statement).await? == 1))
+                let claim = statements::claim(cluster, member, period, timing);
+                return Ok(Heard::Claimed(talk::change(self.session()?, &claim).await? == 1));
             }
             Step::Fold { period, spool_by, .. } => {
                 let figures = self.fold(period, settings).await?;
-                speak(
-                    ClusterSummary {
-                        cluster: settings.cluster.clone(),
-                        period: Timestamp(period.saturating_mul(1_000)),
-                        figures,
-                        until: spool_by,
-                    },
-                    ends,
-                );
+                speak(cluster, period, figures, spool_by, ends);
                 let forget = settings.patience.forget_after.as_secs();
-                let forget = statements::forget(&settings.cluster, forget);
+                let forget = statements::forget(cluster, forget);
                 talk::change(self.session()?, &forget).await?;
-                Ok(Heard::Done)
             }
             Step::Report { period, .. } => {
                 if let Some(report) = report(period, ends, Duration::ZERO, clock).await {
-                    let statement =
-                        statements::upsert(&settings.cluster, &settings.member, &report);
-                    talk::change(self.session()?, &statement).await?;
+                    let upsert = statements::upsert(cluster, member, &report);
+                    talk::change(self.session()?, &upsert).await?;
                 }
-                Ok(Heard::Done)
             }
             Step::Note { period, .. } => {
-                let note = statements::published(&settings.cluster, &settings.member, period);
+                let note = statements::published(cluster, member, period);
                 talk::change(self.session()?, &note).await?;
-                Ok(Heard::Done)
             }
             Step::Release { .. } => {
                 if let Link::Lock(lock) = std::mem::take(self) {
                     drop(lock.release().await?);
                 }
-                Ok(Heard::Done)
             }
             Step::Deregister { by } => {
                 let time = by.since(clock.now().boot);
                 let mut connection = settings.database.connect(time).await?;
-                let statement = statements::deregister(&settings.cluster, &settings.member);
-                talk::change(&mut connection, &statement).await?;
-                Ok(Heard::Done)
+                talk::change(&mut connection, &statements::deregister(cluster, member)).await?;
             }
-            Step::Wait(_) | Step::Close | Step::Ended => Ok(Heard::Done),
+            Step::Wait(_) | Step::Close | Step::Ended => {}
         }
+        Ok(Heard::Done)
+    }
+
+    async fn beat(&mut self, settings: &Settings) -> Result<Heard, Failure> {
+        let row =
+            talk::row(self.session()?, &statements::heartbeat(settings.lock.as_str())).await?;
+        Ok(Heard::Beat(Beat {
+            held: row.integer(0) == Some(1),
+            read_only: row.integer(1) == Some(1),
+            database_millis: row.needed(2)?,
+        }))
     }
 
     async fn visit<C>(
@@ -198,11 +189,7 @@ impl Link {
         }
     }
 
-    async fn fold(
-        &mut self,
-        period: i64,
-        settings: &Settings,
-    ) -> Result<Vec<crate::window::Figure>, Failure> {
+    async fn fold(&mut self, period: i64, settings: &Settings) -> Result<Vec<Figure>, Failure> {
         let statement = statements::members(&settings.cluster);
         let rows = talk::rows(self.session()?, &statement).await?;
         let rows = rows.iter().map(member_row).collect::<Result<Vec<_>, _>>()?;
@@ -217,21 +204,6 @@ impl Link {
     }
 }
 
-/// As `statements::members` selects it.
-pub fn member_row(row: &Cells) -> Result<summary::Row, TalkError> {
-    let unsigned = |place| row.needed(place).map(|value| u64::try_from(value).unwrap_or(0));
-    Ok(summary::Row {
-        member: row.text(0).unwrap_or_default(),
-        period: row.needed(1)?,
-        age_millis: row.needed(2)?,
-        usable: unsigned(3)?,
-        available: unsigned(4)?,
-        used_percent: row.number(5).unwrap_or_default(),
-        stall_percent: row.number(6),
-        under_pressure: row.integer(7) == Some(1),
-    })
-}
-
 /// This host's own figures of a period, waited for where they are due now.
 async fn report<C>(
     period: i64,
@@ -239,7 +211,7 @@ async fn report<C>(
     patience: Duration,
     clock: &Clock,
 ) -> Option<Report> {
-    let of_period = |average: &Option<crate::average::Average>| {
+    let of_period = |average: &Option<Average>| {
         average.as_ref().is_none_or(|average| average.period.seconds() >= period)
     };
     let average = tokio::select! {
@@ -259,11 +231,12 @@ async fn report<C>(
 }
 
 /// Nobody there means that the process is ending: the period is skipped.
-fn speak<C>(summary: ClusterSummary, ends: &Ends<C>) {
-    if summary.figures.is_empty() {
-        return;
-    }
-    if let Some(out) = ends.out.upgrade() {
+fn speak<C>(cluster: &str, period: i64, figures: Vec<Figure>, until: Boottime, ends: &Ends<C>) {
+    if let Some(out) = ends.out.upgrade()
+        && !figures.is_empty()
+    {
+        let period = Timestamp(period.saturating_mul(1_000));
+        let summary = ClusterSummary { cluster: cluster.to_owned(), period, figures, until };
         let _ = out.send(Message::ClusterSummary(Box::new(summary)));
     }
 }

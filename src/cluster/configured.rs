@@ -1,0 +1,77 @@
+//! A cluster's configuration, and this host's name in it, as what the member and the commands need.
+
+use crate::cluster::database::{Database, DatabaseError, Options};
+use crate::cluster::member::Settings;
+use crate::cluster::name::LockName;
+use crate::cluster::summary::Patience;
+use crate::cluster::timing::{BadPeriod, Timing};
+use crate::config::{self, Config};
+use crate::dimension::DimensionName;
+use crate::identity::Identity;
+use std::time::Duration;
+
+/// Why there can be no member.
+#[derive(Debug, thiserror::Error)]
+pub enum Impossible {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Period(#[from] BadPeriod),
+}
+
+/// `None` where no cluster is configured.
+pub fn settings(
+    config: &Config,
+    identity: &Identity,
+    place: f64,
+) -> Result<Option<Settings>, Impossible> {
+    let Some(cluster) = &config.cluster else { return Ok(None) };
+    let timing = Timing::new(config.publish.period)?;
+    let database = database(cluster, timing.wait_timeout())?;
+    Ok(Some(Settings {
+        lock: LockName::leader(schema(cluster), &cluster.name),
+        cluster: cluster.name.clone(),
+        member: member(identity),
+        database,
+        timing,
+        patience: Patience {
+            missing_after: cluster.missing_after,
+            forget_after: cluster.forget_after,
+        },
+        place,
+    }))
+}
+
+pub fn database(
+    cluster: &config::Cluster,
+    wait_timeout: Duration,
+) -> Result<Database, DatabaseError> {
+    let password =
+        cluster.password_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    Database::from_url(&cluster.database, Options { password, wait_timeout })
+}
+
+pub fn user(cluster: &config::Cluster) -> &str {
+    let user = cluster.database.rsplit_once('@').map(|(before, _)| before);
+    user.and_then(|user| user.strip_prefix("mysql://")).unwrap_or_default()
+}
+
+pub fn schema(cluster: &config::Cluster) -> &str {
+    cluster.database.rsplit('/').next().unwrap_or_default()
+}
+
+/// The InstanceId where it is known at once, else the host's name, which no two members should
+/// share; what a row can't hold is left out.
+pub fn member(identity: &Identity) -> String {
+    let name = identity
+        .instance_id_at_once()
+        .or_else(|| identity.known(&DimensionName::Host))
+        .unwrap_or_default();
+    let fine = |character: &char| character.is_ascii_graphic();
+    let name: String = name.chars().filter(fine).take(LONGEST_MEMBER).collect();
+    if name.is_empty() { "unnamed".to_owned() } else { name }
+}
+
+/// The column `member`.
+const LONGEST_MEMBER: usize = 64;
