@@ -12,13 +12,11 @@ mod support;
 
 #[path = "cluster/fleet.rs"]
 mod fleet;
-#[path = "cluster/server.rs"]
-mod server;
 
 use fleet::{Host, PERIOD, check_once, hosts, key, periods, speakers, summary};
-use server::Server;
 use std::time::{Duration, SystemTime};
 use support::cloudwatch::{Double, Seen};
+use support::mariadb::Server;
 
 /// From one claim to the next where the leader was killed: `Timing::claim_again`, and what a busy
 /// machine adds.
@@ -75,7 +73,7 @@ fn one_speaks_for_all_is_followed_when_killed_and_the_dead_are_missing() {
     let seen = double.wait_for(FOLLOWED, gone).unwrap();
     check_once(&seen);
     let left = with_members(&seen, 1.0, 1.0).unwrap();
-    assert!(!seen.statistics(&summary("ClusterHeadroomAfterLossPercent"), left, PERIOD).is_some());
+    assert!(seen.statistics(&summary("ClusterHeadroomAfterLossPercent"), left, PERIOD).is_none());
     for host in hosts.iter().chain([&killed, &stopped]) {
         assert!(!host.agent.said().contains("secret-word"), "{}", host.agent.said());
     }

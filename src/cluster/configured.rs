@@ -1,20 +1,32 @@
 //! A cluster's configuration, and this host's name in it, as what the member and the commands need.
 
-use crate::cluster::database::{Database, DatabaseError, Options};
+use crate::cluster::database::{Database, DatabaseError, Options, Tls};
 use crate::cluster::member::Settings;
 use crate::cluster::name::LockName;
 use crate::cluster::summary::Patience;
 use crate::cluster::timing::{BadPeriod, Timing};
 use crate::config::{self, Config};
 use crate::dimension::DimensionName;
+use crate::environment::variable;
 use crate::identity::Identity;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the database's password from {}: {source}; check cluster.password_file and who may read it", path.display())]
+pub struct PasswordError {
+    path: PathBuf,
+    source: io::Error,
+}
 
 /// Why there can be no member.
 #[derive(Debug, thiserror::Error)]
 pub enum Impossible {
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     #[error(transparent)]
     Period(#[from] BadPeriod),
 }
@@ -27,7 +39,7 @@ pub fn settings(
 ) -> Result<Option<Settings>, Impossible> {
     let Some(cluster) = &config.cluster else { return Ok(None) };
     let timing = Timing::new(config.publish.period)?;
-    let database = database(cluster, timing.wait_timeout())?;
+    let database = database(cluster, timing.wait_timeout(), timing.statement_deadline())?;
     Ok(Some(Settings {
         lock: LockName::leader(schema(cluster), &cluster.name),
         cluster: cluster.name.clone(),
@@ -45,11 +57,33 @@ pub fn settings(
 pub fn database(
     cluster: &config::Cluster,
     wait_timeout: Duration,
-) -> Result<Database, DatabaseError> {
-    let password =
-        cluster.password_file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-    let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
-    Database::from_url(&cluster.database, Options { password, wait_timeout })
+    statement_limit: Duration,
+) -> Result<Database, Impossible> {
+    let password = password(cluster.password_file.clone())?;
+    let (tls, statement_limit) = (tls(cluster), Some(statement_limit));
+    let options = Options { password, tls, wait_timeout, statement_limit };
+    Ok(Database::from_url(&cluster.database, options)?)
+}
+
+pub fn tls(cluster: &config::Cluster) -> Tls {
+    match cluster.tls {
+        config::Tls::Verify => Tls::Verify { ca: cluster.tls_ca.clone() },
+        config::Tls::Encrypt => Tls::Encrypt,
+        config::Tls::Off => Tls::Off,
+    }
+}
+
+/// What the file holds, or else the service manager's credential, without the line's end.
+pub fn password(file: Option<PathBuf>) -> Result<Option<String>, PasswordError> {
+    let credential = || {
+        let path = PathBuf::from(variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
+        path.exists().then_some(path)
+    };
+    let Some(path) = file.or_else(credential) else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+        Err(source) => Err(PasswordError { path, source }),
+    }
 }
 
 pub fn user(cluster: &config::Cluster) -> &str {
@@ -75,3 +109,5 @@ pub fn member(identity: &Identity) -> String {
 
 /// The column `member`.
 const LONGEST_MEMBER: usize = 64;
+/// systemd's LoadCredential=.
+const CREDENTIAL: &str = "cwmem.mysql-password";

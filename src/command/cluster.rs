@@ -120,7 +120,7 @@ async fn init(cluster: &config::Cluster) -> Result<String, Error> {
 }
 
 async fn connect(cluster: &config::Cluster) -> Result<Connection, Error> {
-    let database = configured::database(cluster, PATIENCE * 2)?;
+    let database = configured::database(cluster, PATIENCE * 2, PATIENCE)?;
     Ok(database.connect(PATIENCE).await?)
 }
 

@@ -15,8 +15,6 @@ pub struct Cluster {
     pub database: String,
     /// `None`: the systemd credential `cwmem.mysql-password` where there is one, else no password.
     pub password_file: Option<PathBuf>,
-    /// The password is a token of RDS, signed with the host's own credentials.
-    pub iam_auth: bool,
     pub tls: Tls,
     /// A PEM file of the authorities that may vouch for the server; else the public ones.
     pub tls_ca: Option<PathBuf>,
@@ -63,13 +61,11 @@ pub fn read(section: &mut Section<'_>, period: &Setting<Duration>) -> Option<Clu
     );
     let password_file = section.optional("password_file", kind::path);
     let (tls, tls_ca) = tls(section);
-    let iam_auth = iam_auth(section, &tls, &password_file);
     let (missing_after, forget_after) = ages(section, period);
     Some(Cluster {
         name: name.value?,
         database: database.value?,
         password_file: password_file.value,
-        iam_auth,
         tls: tls.value,
         tls_ca: tls_ca.value,
         missing_after,
@@ -86,26 +82,6 @@ fn tls(section: &mut Section<'_>) -> (Setting<Tls>, Setting<Option<PathBuf>>) {
         || "cluster.tls = \"verify\" beside it: without it no authority is asked".to_owned(),
     );
     (tls, ca)
-}
-
-/// A token is as good as a password to whoever reads it, and is sent as it is.
-fn iam_auth(
-    section: &mut Section<'_>,
-    tls: &Setting<Tls>,
-    password_file: &Setting<Option<PathBuf>>,
-) -> bool {
-    let iam_auth = section.value("iam_auth", false, kind::boolean);
-    let iam_auth = section.check(
-        iam_auth,
-        |iam_auth| !iam_auth || tls.is_refused() || tls.value == Tls::Verify,
-        || "false, because cluster.tls isn't \"verify\" and a token is sent as it is".to_owned(),
-    );
-    let iam_auth = section.check(
-        iam_auth,
-        |iam_auth| !iam_auth || password_file.value.is_none(),
-        || "false, because cluster.password_file is set: a token needs none".to_owned(),
-    );
-    iam_auth.value
 }
 
 /// As a lease's times are checked in client-go's leader election: each has to leave room for the

@@ -631,7 +631,7 @@ fn a_cluster() {
         .unwrap();
     assert_eq!(cluster.missing_after, Duration::from_secs(150));
     assert_eq!(cluster.forget_after, Duration::from_secs(3_600));
-    assert_eq!((cluster.tls, cluster.iam_auth), (Tls::Verify, false));
+    assert_eq!(cluster.tls, Tls::Verify);
     let parts =
         accepted("cluster = { name = \"web\", host = \"::1\", schema = \"m\", tls = \"off\" }");
     assert_eq!(parts.cluster.unwrap().database, "mysql://cwmem@[::1]:3306/m");
@@ -672,7 +672,6 @@ host = "db2"
 port = 3307
 tls = "encrypt"
 tls_ca = "/ca.pem"
-iam_auth = true
 password_file = "/p"
 missing_after = "10s"
 forget_after = "15s"
@@ -682,9 +681,12 @@ forget_after = "15s"
             f:7: cluster.host: expected what cluster.database says: one of the two is enough, found "db2"
             f:8: cluster.port: expected what cluster.database says: one of the two is enough, found 3307
             f:10: cluster.tls_ca: expected cluster.tls = "verify" beside it: without it no authority is asked, found "/ca.pem"
-            f:11: cluster.iam_auth: expected false, because cluster.tls isn't "verify" and a token is sent as it is, found true
-            f:14: cluster.forget_after: expected at least "20s", twice cluster.missing_after: an alarm has to see a missing member first, found "15s""#]],
+            f:13: cluster.forget_after: expected at least "20s", twice cluster.missing_after: an alarm has to see a missing member first, found "15s""#]],
     );
+}
+
+#[test]
+fn what_a_cluster_lacks() {
     check(
         "cluster.name = \"web\"",
         expect![[

@@ -1,8 +1,8 @@
 //! Agents of one cluster, each on a host of its own making, and what they say in common.
 
-use crate::server::Server;
 use crate::support::agent::{Agent, Setup};
 use crate::support::cloudwatch::{Double, Seen, Series, Statistics};
+use crate::support::mariadb::Server;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, SystemTime};

@@ -7,7 +7,7 @@ use crate::cluster::member::{Ends, Settings};
 use crate::cluster::named_lock::{LockError, NamedLock};
 use crate::cluster::overview::member_row;
 use crate::cluster::role::{Beat, Cluster, Heard, Step};
-use crate::cluster::statements::{self, Report};
+use crate::cluster::statements::{self, Report, Statement};
 use crate::cluster::summary;
 use crate::cluster::talk::{self, TalkError};
 use crate::sampler::{ClusterSummary, Message};
@@ -100,8 +100,7 @@ impl Link {
                 let figures = self.fold(period, settings).await?;
                 speak(cluster, period, figures, spool_by, ends);
                 let forget = settings.patience.forget_after.as_secs();
-                let forget = statements::forget(cluster, forget);
-                talk::change(self.session()?, &forget).await?;
+                self.tidy(&statements::forget(cluster, forget)).await?;
             }
             Step::Report { period, .. } => {
                 if let Some(report) = report(period, ends, Duration::ZERO, clock).await {
@@ -110,8 +109,7 @@ impl Link {
                 }
             }
             Step::Note { period, .. } => {
-                let note = statements::published(cluster, member, period);
-                talk::change(self.session()?, &note).await?;
+                self.tidy(&statements::published(cluster, member, period)).await?;
             }
             Step::Release { .. } => {
                 if let Link::Lock(lock) = std::mem::take(self) {
@@ -126,6 +124,14 @@ impl Link {
             Step::Wait(_) | Step::Close | Step::Ended => {}
         }
         Ok(Heard::Done)
+    }
+
+    /// What a row that is locked, or a deadlock, may cost nothing but itself.
+    async fn tidy(&mut self, statement: &Statement) -> Result<(), Failure> {
+        match talk::change(self.session()?, statement).await {
+            Ok(_) | Err(TalkError::Database(DatabaseError::Server { .. })) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn beat(&mut self, settings: &Settings) -> Result<Heard, Failure> {

@@ -1,15 +1,13 @@
 //! Which lock is asked for, and on which server.
 
+use crate::cluster::configured::{PasswordError, password, tls};
 use crate::cluster::database::{self, Database, DatabaseError, Tls};
 use crate::cluster::name::{LockName, NameError};
 use crate::command::lock::Options;
 use crate::command::run::Loader;
-use crate::config::{self, Cluster, Problems};
-use crate::environment::variable;
+use crate::config::Problems;
 use crate::exit::Exit;
 use crate::lock_command::lease::SESSION_TIMEOUT;
-use std::io;
-use std::path::PathBuf;
 
 /// The lock and the server it is on.
 pub struct Place {
@@ -30,8 +28,8 @@ pub enum Error {
     Flag(DatabaseError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error("cannot read the password from {}: {error}", path.display())]
-    Password { path: PathBuf, error: io::Error },
+    #[error(transparent)]
+    Password(#[from] PasswordError),
 }
 
 /// Without a word to the server: what can't be meant is refused before anything is started.
@@ -64,14 +62,6 @@ pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
     Ok(Place { name, database: database? })
 }
 
-fn tls(cluster: &Cluster) -> Tls {
-    match cluster.tls {
-        config::Tls::Verify => Tls::Verify { ca: cluster.tls_ca.clone() },
-        config::Tls::Encrypt => Tls::Encrypt,
-        config::Tls::Off => Tls::Off,
-    }
-}
-
 /// As in the configuration, except that nobody listens on the way to this machine itself.
 fn default_tls(url: &str) -> Tls {
     let host = url.rsplit('@').next().unwrap_or(url);
@@ -82,29 +72,14 @@ fn default_tls(url: &str) -> Tls {
     }
 }
 
-/// What the file holds, or else the service manager's credential, without the line's end.
-fn password(file: Option<PathBuf>) -> Result<Option<String>, Error> {
-    let credential = || {
-        let path = PathBuf::from(variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
-        path.exists().then_some(path)
-    };
-    let Some(path) = file.or_else(credential) else { return Ok(None) };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-        Err(error) => Err(Error::Password { path, error }),
-    }
-}
-
 impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::Name(_) | Error::Flag(_) => Exit::Usage,
             Error::NoDatabase | Error::Config(_) | Error::Database(_) => Exit::Config,
-            Error::Password { .. } => Exit::Unreadable,
+            Error::Password(_) => Exit::Unreadable,
         }
     }
 }
 
-/// systemd's LoadCredential=.
-const CREDENTIAL: &str = "cwmem.mysql-password";
 const LOCAL: [&str; 3] = ["127.", "localhost", "[::1]"];
