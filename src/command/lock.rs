@@ -33,7 +33,7 @@ pub struct Options {
     /// The exit code where the lock wasn't acquired because somebody else has it
     #[arg(long, value_name = "N", default_value_t = Exit::Temporary.code())]
     conflict_exit_code: u8,
-    /// The database, as mysql://USER@HOST[:PORT][/SCHEMA] [default: the configuration's]
+    /// The database, as mysql://USER@HOST:PORT/SCHEMA, of which port and schema may be left out; else the configuration says it
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// A file with the database user's password
