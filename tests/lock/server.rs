@@ -18,7 +18,7 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let made = Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--user=root", "--skip-test-db"])
+            .args(["--no-defaults", "--user=root", "--skip-test-db", "--innodb-use-native-aio=0"])
             .arg("--auth-root-authentication-method=normal")
             .arg(format!("--datadir={}", data.display()))
             .output()
@@ -28,6 +28,7 @@ impl Server {
         let child = Command::new("mariadbd")
             .args(["--no-defaults", "--user=root", "--skip-log-bin", "--skip-name-resolve"])
             .args(["--bind-address=127.0.0.1", "--innodb-buffer-pool-size=16M"])
+            .args(["--innodb-use-native-aio=0"])
             .arg(format!("--port={port}"))
             .arg(format!("--datadir={}", data.display()))
             .arg(format!("--socket={}", folder.path().join("socket").display()))

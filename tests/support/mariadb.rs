@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -18,15 +19,7 @@ impl Server {
     pub fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let install = Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
-            .arg(format!("--datadir={}", data.display()))
-            .args(["--user=root"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        let installed = install.expect("mariadb-server, of tests/apt.txt, is installed").success();
-        assert!(installed, "mariadb-install-db fails");
+        install(&data);
         let init = folder.path().join("init.sql");
         std::fs::write(
             &init,
@@ -96,11 +89,33 @@ impl Drop for Server {
     }
 }
 
+/// One at a time, and again where it fails: several at once were seen to fail on a busy machine.
+fn install(data: &Path) {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut said = String::new();
+    for _ in 0..3 {
+        let _ = std::fs::remove_dir_all(data);
+        let install = Command::new("mariadb-install-db")
+            .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
+            .arg(format!("--datadir={}", data.display()))
+            .args(["--user=root", "--innodb-use-native-aio=0"])
+            .output();
+        let output = install.expect("mariadb-server, of tests/apt.txt, is installed");
+        if output.status.success() {
+            return;
+        }
+        said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    }
+    panic!("mariadb-install-db fails: {said}");
+}
+
 fn spawn(folder: &Path, port: u16) -> Child {
     let path = |name: &str| folder.join(name).display().to_string();
     Command::new("mariadbd")
         .args(["--no-defaults", "--user=root", "--skip-name-resolve", "--bind-address=127.0.0.1"])
         .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--skip-log-bin"])
+        .args(["--innodb-use-native-aio=0"])
         .arg(format!("--datadir={}", path("data")))
         .arg(format!("--socket={}", path("socket")))
         .arg(format!("--pid-file={}", path("pid")))
