@@ -5,7 +5,9 @@
 //! nothing: the deadline lies round TCP, TLS, log-in and the session's settings together.
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, SslOpts, Value};
+use mysql_async::{
+    Conn, DriverError, Error, IoError, Opts, OptsBuilder, Params, Row, SslOpts, Value,
+};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,7 +36,8 @@ pub struct Options {
 pub enum Tls {
     #[default]
     Off,
-    /// Encrypted, whoever the server is.
+    /// Encrypted, whoever the server is: whoever answers in its place is told the password, where it
+    /// asks for it as MySQL's caching_sha2_password may. Against listeners only.
     Encrypt,
     /// The certificate and its name are checked, against these authorities or else the public ones.
     Verify { ca: Option<PathBuf> },
@@ -57,6 +60,10 @@ pub enum DatabaseError {
     Denied { code: u16, message: String },
     #[error("the database has too many connections ({code}): {message}")]
     TooManyConnections { code: u16, message: String },
+    #[error(
+        "the connection to the database can't be as secure as asked: {0}; check tls, tls_ca and the server's certificate"
+    )]
+    Insecure(String),
     #[error("the connection to the database is lost: {0}")]
     Lost(String),
     #[error("the database refuses a statement ({code}): {message}")]
@@ -111,7 +118,7 @@ impl Database {
     /// A session with its settings, all within `deadline`.
     pub async fn connect(&self, deadline: Duration) -> Result<Connection, DatabaseError> {
         within(deadline, "connecting", async {
-            let inner = Conn::new(self.opts.clone()).await.map_err(understood)?;
+            let inner = self.log_in().await?;
             let mut connection = Connection { inner, server: self.server() };
             for (setting, tolerated) in self.settings() {
                 match connection.inner.query_drop(setting).await.map_err(understood) {
@@ -122,6 +129,17 @@ impl Database {
             Ok(connection)
         })
         .await
+    }
+
+    /// Once more where the password is refused: mysql_common 0.37.3 makes one of 256 of MariaDB's
+    /// ed25519 answers wrong.
+    async fn log_in(&self) -> Result<Conn, DatabaseError> {
+        match Conn::new(self.opts.clone()).await.map_err(understood) {
+            Err(DatabaseError::Denied { code: ACCESS_DENIED, .. }) => {
+                Conn::new(self.opts.clone()).await.map_err(understood)
+            }
+            result => result,
+        }
     }
 
     /// Statements that set up a session; the other family's are tolerated not to be known.
@@ -222,8 +240,20 @@ fn understood(error: Error) -> DatabaseError {
                 _ => DatabaseError::Server { code, message },
             }
         }
+        Error::Io(error) if is_insecure(&error) => DatabaseError::Insecure(error.to_string()),
+        Error::Driver(
+            error @ (DriverError::NoClientSslFlagFromServer | DriverError::CleartextPluginDisabled),
+        ) => DatabaseError::Insecure(error.to_string()),
         Error::Io(error) => DatabaseError::Lost(error.to_string()),
         other => DatabaseError::Lost(other.to_string()),
+    }
+}
+
+/// A certificate that is refused comes as an error of reading.
+fn is_insecure(error: &IoError) -> bool {
+    match error {
+        IoError::Tls(_) => true,
+        IoError::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
     }
 }
 
