@@ -155,7 +155,7 @@ fn no_two_are_inside_at_once() {
             println!("free {:?} after the last was killed", start.elapsed());
         });
     }
-    let control = fight(&Server::start(), SECTIONS / 10, false);
+    let control = fight(&Server::shared(), SECTIONS / 10, false);
     assert!(control.overlaps > 0, "overlaps aren't seen");
 }
 

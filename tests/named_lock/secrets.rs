@@ -88,9 +88,7 @@ fn connect(database: &Database) -> Result<String, DatabaseError> {
 #[test]
 fn a_server_shows_who_it_is_or_is_not_spoken_to() {
     let (ours, others) = (Certificates::new(), Certificates::new());
-    let mut servers = vec![Server::start_with(&ours.options())];
-    servers.extend(Server::start_mysql(&ours.options()));
-    for server in servers {
+    for server in Server::start_each(&ours.options()) {
         println!("TLS: runs on {}", server.version());
         let insecure = |host: &str, tls| {
             let error = connect(&database(host, server.port(), tls)).unwrap_err();
@@ -111,7 +109,7 @@ fn a_server_shows_who_it_is_or_is_not_spoken_to() {
 
 #[test]
 fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
-    let server = Server::start();
+    let server = Server::shared();
     for tls in [Tls::Encrypt, verified(&Certificates::new().authority())] {
         let error = connect(&database("127.0.0.1", server.port(), tls)).unwrap_err();
         assert!(matches!(error, DatabaseError::Insecure(_)), "{error}");
@@ -204,11 +202,13 @@ fn a_password_in_clear_text_is_for_a_server_that_has_shown_who_it_is() {
 /// again.
 #[test]
 fn an_ed25519_user_always_gets_in() {
-    let server = Server::start();
+    let server = Server::shared();
     server.say("INSTALL SONAME 'auth_ed25519'");
-    server
-        .say(&format!("ALTER USER cwmem@'%' IDENTIFIED VIA ed25519 USING PASSWORD('{PASSWORD}')"));
-    let database = database("127.0.0.1", server.port(), Tls::Off);
+    let by = format!("VIA ed25519 USING PASSWORD('{PASSWORD}')");
+    server.say(&format!("CREATE USER edward@'%' IDENTIFIED {by}"));
+    let options = Options { password: Some(PASSWORD.to_owned()), ..Options::default() };
+    let url = format!("mysql://edward@127.0.0.1:{}", server.port());
+    let database = Database::from_url(&url, options).unwrap();
     runtime().block_on(async {
         for _ in 0..600 {
             database.connect(SOON).await.unwrap();

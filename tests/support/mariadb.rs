@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -44,14 +44,34 @@ impl Server {
         exists.then(|| Server::start_of(Family::MySql(root), options))
     }
 
-    /// MariaDB always, and MySQL where it is unpacked; standard error says so once, past what a test's
-    /// output is captured by.
-    pub fn each() -> Vec<Server> {
+    /// One for all tests of a program that leave it as it is; it ends with the last of them.
+    pub fn shared() -> Arc<Server> {
+        let mut shared = MARIADB.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Server::start());
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    fn shared_mysql() -> Option<Arc<Server>> {
+        let mut shared = MYSQL.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let server = Arc::new(Server::start_mysql(&[])?);
+        *shared = Arc::downgrade(&server);
+        Some(server)
+    }
+
+    /// MariaDB always, and MySQL where it is unpacked, shared; standard error says so once, past what
+    /// a test's output is captured by.
+    pub fn each() -> Vec<Arc<Server>> {
         static ONCE: Once = Once::new();
-        let mut servers = vec![Server::start()];
-        servers.extend(Server::start_mysql(&[]));
+        let mut servers = vec![Server::shared()];
+        servers.extend(Server::shared_mysql());
         ONCE.call_once(|| {
-            let versions: Vec<String> = servers.iter().map(Server::version).collect();
+            let versions: Vec<String> = servers.iter().map(|server| server.version()).collect();
             let without_mysql = match servers.len() {
                 1 => "; NOT on MySQL, which tests/unpack-mysql.sh has not unpacked in target/mysql",
                 _ => "",
@@ -59,6 +79,13 @@ impl Server {
             let line = format!("named locks: tested on {}{without_mysql}\n", versions.join(" and "));
             std::io::stderr().write_all(line.as_bytes()).unwrap();
         });
+        servers
+    }
+
+    /// MariaDB, and MySQL where it is unpacked, of the test's own.
+    pub fn start_each(options: &[String]) -> Vec<Server> {
+        let mut servers = vec![Server::start_with(options)];
+        servers.extend(Server::start_mysql(options));
         servers
     }
 
@@ -169,27 +196,35 @@ impl Drop for Server {
 }
 
 /// One at a time, and again where it fails: several at once were seen to fail on a busy machine.
+/// MySQL takes seconds, so that what it made is kept beside it and copied.
 fn install(family: &Family, data: &Path) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Family::MySql(root) = family else {
+        let mut install = Command::new("mariadb-install-db");
+        install.args(["--no-defaults", "--skip-test-db"]);
+        install.arg("--auth-root-authentication-method=normal");
+        return install_by(&mut install, data);
+    };
+    let kept = root.with_file_name("data");
+    if !kept.exists() {
+        // Another program's tests may be about it at the same time.
+        let own = root.with_file_name(format!("data.{}", std::process::id()));
+        let mut install = mysqld(root);
+        install.args(["--initialize-insecure", "--innodb-redo-log-capacity=16M"]);
+        install_by(&mut install, &own);
+        let _ = std::fs::rename(&own, &kept);
+    }
+    let copied = Command::new("cp").arg("-a").args([&kept, data]).status().unwrap();
+    assert!(copied.success());
+}
+
+fn install_by(install: &mut Command, data: &Path) {
+    install.arg(format!("--datadir={}", data.display()));
+    install.args(["--user=root", "--innodb-use-native-aio=0"]);
     let mut said = String::new();
     for _ in 0..3 {
         let _ = std::fs::remove_dir_all(data);
-        let mut install = match family {
-            Family::MariaDb => {
-                let mut install = Command::new("mariadb-install-db");
-                install.args(["--no-defaults", "--skip-test-db"]);
-                install.arg("--auth-root-authentication-method=normal");
-                install
-            }
-            Family::MySql(root) => {
-                let mut install = mysqld(root);
-                install.args(["--initialize-insecure", "--innodb-redo-log-capacity=16M"]);
-                install
-            }
-        };
-        install.arg(format!("--datadir={}", data.display()));
-        install.args(["--user=root", "--innodb-use-native-aio=0"]);
         let output = install.output().expect("mariadb-server, of tests/apt.txt, is installed");
         if output.status.success() {
             return;
@@ -237,6 +272,9 @@ fn mysqld(root: &Path) -> Command {
     command.arg(format!("--lc-messages-dir={}", root.join("usr/share/mysql").display()));
     command
 }
+
+static MARIADB: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+static MYSQL: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
 /// Of the user `cwmem`.
 pub const PASSWORD: &str = "secret-word";
