@@ -4,6 +4,7 @@
 //! A server that is frozen still completes TCP's handshake, so that a time-out of connecting says
 //! nothing: the deadline lies round TCP, TLS, log-in and the session's settings together.
 
+use crate::cluster::password::PasswordFile;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, SslOpts, Value};
 use std::fmt;
@@ -21,6 +22,8 @@ pub struct Database {
 #[derive(Clone, Default)]
 pub struct Options {
     pub password: Option<String>,
+    /// Read for each connection; what it holds comes before `password`.
+    pub password_file: Option<PasswordFile>,
     pub tls: Tls,
     /// The server ends a session of which it hears nothing for so long, and with it its lock; whole
     /// seconds, at least one. Zero leaves the server's own (8 hours).
@@ -49,6 +52,9 @@ pub enum DatabaseError {
         "the database's URL holds a password, which `ps` and logs would show: leave it out and name a password_file"
     )]
     PasswordInUrl,
+    /// A file that can't be read now.
+    #[error("{0}")]
+    Password(String),
     #[error("no answer from the database within {within:?} while {what}")]
     Late { what: &'static str, within: Duration },
     #[error(
@@ -111,7 +117,7 @@ impl Database {
     /// A session with its settings, all within `deadline`.
     pub async fn connect(&self, deadline: Duration) -> Result<Connection, DatabaseError> {
         within(deadline, "connecting", async {
-            let inner = Conn::new(self.opts.clone()).await.map_err(understood)?;
+            let inner = Conn::new(self.opts().await?).await.map_err(understood)?;
             let mut connection = Connection { inner, server: self.server() };
             for (setting, tolerated) in self.settings() {
                 match connection.inner.query_drop(setting).await.map_err(understood) {
@@ -122,6 +128,14 @@ impl Database {
             Ok(connection)
         })
         .await
+    }
+
+    /// With the password as it is now.
+    async fn opts(&self) -> Result<Opts, DatabaseError> {
+        let Some(file) = &self.options.password_file else { return Ok(self.opts.clone()) };
+        let read = file.read().await.map_err(|error| DatabaseError::Password(error.to_string()))?;
+        let password = read.or_else(|| self.options.password.clone());
+        Ok(OptsBuilder::from_opts(self.opts.clone()).pass(password).into())
     }
 
     /// Statements that set up a session; the other family's are tolerated not to be known.
