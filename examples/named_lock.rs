@@ -10,6 +10,7 @@ use cwmem::clock::Clock;
 use cwmem::cluster::database::{Database, Options};
 use cwmem::cluster::name::LockName;
 use cwmem::cluster::named_lock::{LockError, NamedLock};
+use cwmem::cluster::password::PasswordFile;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         eprintln!("expected: named_lock mysql://USER@HOST:PORT NAME [PASSWORD-FILE]");
         return ExitCode::FAILURE;
     };
-    let password_file = arguments.next().map(PathBuf::from);
+    let password_file = arguments.next().map(PathBuf::from).map(PasswordFile::named);
     match run(&url, &name, password_file) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -31,10 +32,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(url: &str, name: &str, password_file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
-    let password = password_file.map(std::fs::read_to_string).transpose()?;
+fn run(url: &str, name: &str, password_file: Option<PasswordFile>) -> Result<(), Box<dyn Error>> {
     let options = Options {
-        password: password.map(|text| text.trim_end().to_owned()),
+        password_file,
         // Where this stands still or its host is cut off, the lock is free after so long.
         wait_timeout: Duration::from_secs(10),
         ..Options::default()

@@ -4,11 +4,13 @@
 //! A server that is frozen still completes TCP's handshake, so that a time-out of connecting says
 //! nothing: the deadline lies round TCP, TLS, log-in and the session's settings together.
 
+use crate::cluster::password::PasswordFile;
 use mysql_async::prelude::Queryable;
 use mysql_async::{
     Conn, DriverError, Error, IoError, Opts, OptsBuilder, Params, Row, SslOpts, Value,
 };
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub struct Database {
 #[derive(Clone, Default)]
 pub struct Options {
     pub password: Option<String>,
+    /// Read for each connection; what it holds comes before `password`.
+    pub password_file: Option<PasswordFile>,
     pub tls: Tls,
     /// The server ends a session of which it hears nothing for so long, and with it its lock; whole
     /// seconds, at least one. Zero leaves the server's own (8 hours).
@@ -52,6 +56,9 @@ pub enum DatabaseError {
         "the database's URL holds a password, which `ps` and logs would show: leave it out and name a password_file"
     )]
     PasswordInUrl,
+    /// A file that can't be read now.
+    #[error("{0}")]
+    Password(String),
     #[error("no answer from the database within {within:?} while {what}")]
     Late { what: &'static str, within: Duration },
     #[error(
@@ -134,12 +141,28 @@ impl Database {
     /// Once more where the password is refused: mysql_common 0.37.3 makes one of 256 of MariaDB's
     /// ed25519 answers wrong.
     async fn log_in(&self) -> Result<Conn, DatabaseError> {
-        match Conn::new(self.opts.clone()).await.map_err(understood) {
-            Err(DatabaseError::Denied { code: ACCESS_DENIED, .. }) => {
-                Conn::new(self.opts.clone()).await.map_err(understood)
-            }
+        match self.try_log_in().await {
+            Err(DatabaseError::Denied { code: ACCESS_DENIED, .. }) => self.try_log_in().await,
             result => result,
         }
+    }
+
+    async fn try_log_in(&self) -> Result<Conn, DatabaseError> {
+        Conn::new(self.opts().await?).await.map_err(|error| match (&error, &self.options.tls) {
+            // A socket has no such errors: it is the file.
+            (Error::Io(IoError::Io(io)), Tls::Verify { ca: Some(ca) }) if is_of_a_file(io) => {
+                DatabaseError::Insecure(format!("{}: {io}", ca.display()))
+            }
+            _ => understood(error),
+        })
+    }
+
+    /// With the password as it is now.
+    async fn opts(&self) -> Result<Opts, DatabaseError> {
+        let Some(file) = &self.options.password_file else { return Ok(self.opts.clone()) };
+        let read = file.read().await.map_err(|error| DatabaseError::Password(error.to_string()))?;
+        let password = read.or_else(|| self.options.password.clone());
+        Ok(OptsBuilder::from_opts(self.opts.clone()).pass(password).into())
     }
 
     /// Statements that set up a session; the other family's are tolerated not to be known.
@@ -255,6 +278,13 @@ fn is_insecure(error: &IoError) -> bool {
         IoError::Tls(_) => true,
         IoError::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
     }
+}
+
+fn is_of_a_file(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory
+    )
 }
 
 /// As the server's own default, far above anything asked here.

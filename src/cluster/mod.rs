@@ -7,6 +7,7 @@ pub mod member;
 pub mod name;
 pub mod named_lock;
 pub mod overview;
+pub mod password;
 pub mod role;
 pub mod schema;
 pub mod statements;

@@ -54,6 +54,7 @@ impl Error {
     fn exit(&self) -> Exit {
         match self {
             Error::NoCluster | Error::Impossible(_) | Error::Name(_) => Exit::Config,
+            Error::Database(DatabaseError::Password(_)) => Exit::Unreadable,
             Error::Database(_) | Error::Tables(_) | Error::Late => Exit::Unavailable,
             Error::Empty(_) => Exit::Findings,
         }

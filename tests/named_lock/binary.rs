@@ -20,7 +20,13 @@ struct Cluster {
 
 impl Cluster {
     fn new(host: &'static str, server: &Server, tls: String) -> Cluster {
-        Cluster { folder: tempfile::tempdir().unwrap(), host, port: server.port(), user: "cwmem", tls }
+        Cluster {
+            folder: tempfile::tempdir().unwrap(),
+            host,
+            port: server.port(),
+            user: "cwmem",
+            tls,
+        }
     }
 
     fn with_password(self, user: &'static str, password: &str) -> Cluster {
@@ -59,7 +65,12 @@ fn the_configured_security_is_that_of_every_command() {
         (&without, "127.0.0.1", off, None),
         (&with_tls, "127.0.0.1", verify(&others.authority()), Some("invalid peer certificate")),
         (&with_tls, "127.0.0.1", String::new(), Some("invalid peer certificate")),
-        (&with_tls, "localhost", verify(&ours.authority()), Some("not valid for name \"localhost\"")),
+        (
+            &with_tls,
+            "localhost",
+            verify(&ours.authority()),
+            Some("not valid for name \"localhost\""),
+        ),
         (&without, "127.0.0.1", verify(&ours.authority()), Some("SSL")),
         (&without, "127.0.0.1", encrypt, Some("SSL")),
         (&with_tls, "127.0.0.1", verify(Path::new("/no/such/ca.pem")), Some("/no/such/ca.pem")),

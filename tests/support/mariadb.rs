@@ -76,7 +76,8 @@ impl Server {
                 1 => "; NOT on MySQL, which tests/unpack-mysql.sh has not unpacked in target/mysql",
                 _ => "",
             };
-            let line = format!("named locks: tested on {}{without_mysql}\n", versions.join(" and "));
+            let line =
+                format!("named locks: tested on {}{without_mysql}\n", versions.join(" and "));
             std::io::stderr().write_all(line.as_bytes()).unwrap();
         });
         servers

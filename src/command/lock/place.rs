@@ -1,6 +1,6 @@
 //! Which lock is asked for, and on which server.
 
-use crate::cluster::configured::{PasswordError, password, tls};
+use crate::cluster::configured::{password_file, tls};
 use crate::cluster::database::{self, Database, DatabaseError, Tls};
 use crate::cluster::name::{LockName, NameError};
 use crate::command::lock::Options;
@@ -28,15 +28,13 @@ pub enum Error {
     Flag(DatabaseError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error(transparent)]
-    Password(#[from] PasswordError),
 }
 
 /// Without a word to the server: what can't be meant is refused before anything is started.
 pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
     let name = &options.name;
     let name = if options.raw { LockName::raw(name) } else { LockName::command(name) }?;
-    let (url, password_file, tls) = match &options.database {
+    let (url, file, tls) = match &options.database {
         Some(url) => {
             // Only how the connection is secured: a broken configuration is no hindrance.
             let cluster = load().ok().and_then(|config| config.cluster);
@@ -49,11 +47,12 @@ pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
             (cluster.database, cluster.password_file, tls)
         }
     };
-    let password = password(password_file)?;
+    let password_file = password_file(file);
     // A wait for a lock takes as long as it takes.
     let statement_limit = None;
     let wait_timeout = SESSION_TIMEOUT;
-    let settings = database::Options { password, tls, wait_timeout, statement_limit };
+    let settings =
+        database::Options { password: None, password_file, tls, wait_timeout, statement_limit };
     let database = Database::from_url(&url, settings);
     let database = match options.database {
         Some(_) => database.map_err(Error::Flag),
@@ -77,7 +76,6 @@ impl Error {
         match self {
             Error::Name(_) | Error::Flag(_) => Exit::Usage,
             Error::NoDatabase | Error::Config(_) | Error::Database(_) => Exit::Config,
-            Error::Password(_) => Exit::Unreadable,
         }
     }
 }
