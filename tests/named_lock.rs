@@ -20,6 +20,8 @@ mod proxy;
 #[path = "named_lock/secrets.rs"]
 mod secrets;
 mod support;
+#[path = "named_lock/token.rs"]
+mod token;
 
 use cwmem::cluster::database::{Connection, Database, DatabaseError, Options, Tls};
 use cwmem::cluster::name::LockName;

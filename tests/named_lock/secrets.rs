@@ -52,7 +52,7 @@ impl Certificates {
         ]
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    pub fn acceptor(&self) -> TlsAcceptor {
         let bytes = |name: &str| std::fs::read(self.folder.path().join(name)).unwrap();
         let certificate =
             tokio_rustls::rustls::pki_types::CertificateDer::from_pem_slice(&bytes("server.pem"));
@@ -160,7 +160,7 @@ fn greeting() -> Vec<u8> {
     greeting
 }
 
-async fn send(stream: &mut (impl AsyncWrite + Unpin), sequence: u8, payload: &[u8]) {
+pub async fn send(stream: &mut (impl AsyncWrite + Unpin), sequence: u8, payload: &[u8]) {
     let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
     let mut packet = vec![length[0], length[1], length[2], sequence];
     packet.extend(payload);
@@ -169,7 +169,7 @@ async fn send(stream: &mut (impl AsyncWrite + Unpin), sequence: u8, payload: &[u
     let _ = stream.flush().await;
 }
 
-async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut head = [0; 4];
     if stream.read_exact(&mut head).await.is_err() {
         return Vec::new();
