@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Unpacks MySQL's server (Debian sid has it, stable hasn't) into the folder that is named, with the
-# libraries that it needs. Nothing is installed: apt is given lists and a cache of its own.
+# libraries that it needs. Nothing is installed: apt is given lists and a cache of its own, and checks
+# signatures and sums as it does otherwise.
 set -euo pipefail
 folder=$1
 

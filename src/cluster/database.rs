@@ -120,10 +120,13 @@ impl Database {
     }
 
     /// Once more where the password is refused: mysql_common 0.37.3 makes one of 256 of MariaDB's
-    /// ed25519 answers wrong.
+    /// ed25519 answers wrong, and a key of AWS's may have been changed.
     async fn log_in(&self) -> Result<Conn, DatabaseError> {
         match self.try_log_in().await {
-            Err(DatabaseError::Denied { code: ACCESS_DENIED, .. }) => self.try_log_in().await,
+            Err(DatabaseError::Denied { code: ACCESS_DENIED, .. }) => {
+                self.tokens.iter().for_each(Tokens::forget);
+                self.try_log_in().await
+            }
             result => result,
         }
     }

@@ -10,13 +10,23 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Makes one for each log-in, with the credentials as they are then.
+/// Makes one for each log-in.
 #[derive(Clone)]
 pub struct Tokens {
     settings: config::CloudWatch,
     options: cloudwatch::Options,
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+/// Looking for credentials takes files, and questions over the network.
+#[derive(Clone)]
+struct Kept {
+    credentials: Credentials,
+    region: String,
+    until: Timestamp,
 }
 
 /// Who is to log in where: a token is good for nothing else.
@@ -31,20 +41,49 @@ impl Tokens {
     /// With credentials as CloudWatch's, in the region that the server's name says, or else in
     /// CloudWatch's.
     pub fn new(settings: config::CloudWatch, options: cloudwatch::Options) -> Tokens {
-        Tokens { settings, options }
+        Tokens { settings, options, kept: Arc::default() }
     }
 
     /// The error is for people, and holds no secret.
     pub async fn token(&self, login: Login<'_>) -> Result<String, String> {
-        let mut settings = self.settings.clone();
-        if let Some(region) = region_of(login.host) {
-            settings.region = Some(region.to_owned());
-        }
         let now = Clock::System.now().wall;
-        let found = cloudwatch::credentials(settings, self.options.clone(), now).await;
-        let (credentials, region) = found?;
+        let kept = self.kept().clone().filter(|kept| now < kept.until);
+        let Kept { credentials, region, .. } = match kept {
+            Some(kept) => kept,
+            None => self.look(login.host, now).await?,
+        };
         signed(login, &region, credentials, now)
     }
+
+    async fn look(&self, host: &str, now: Timestamp) -> Result<Kept, String> {
+        let mut settings = self.settings.clone();
+        if let Some(region) = region_of(host) {
+            settings.region = Some(region.to_owned());
+        }
+        let found = cloudwatch::credentials(settings, self.options.clone(), now).await;
+        let (credentials, region) = found?;
+        let until = until(&credentials, now);
+        let found = Kept { credentials, region, until };
+        *self.kept() = Some(found.clone());
+        Ok(found)
+    }
+
+    /// The next token is signed with credentials that are looked for then.
+    pub fn forget(&self) {
+        *self.kept() = None;
+    }
+
+    /// Whole whatever became of the thread that had it last.
+    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A token isn't longer good than what it is signed with.
+fn until(credentials: &Credentials, now: Timestamp) -> Timestamp {
+    let later = now.plus(KEPT);
+    let expiry = credentials.expiry().map(Timestamp::from_system_time);
+    expiry.map_or(later, |expiry| later.min(Timestamp(expiry.0.saturating_sub(LEFT))))
 }
 
 fn signed(
@@ -115,6 +154,10 @@ fn escaped(text: &str) -> String {
 
 /// The longest that RDS accepts.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// A key that was changed in its file is found by then.
+const KEPT: Duration = Duration::from_secs(5 * 60);
+/// Milliseconds that credentials still have to hold when a token is signed: IMDS has new ones by then.
+const LEFT: i64 = 5 * 60 * 1_000;
 const SERVICE: &str = "rds-db";
 /// `eusc`; what stands before an endpoint's id is longer (`cluster`, `proxy`).
 const LONGEST_AREA: usize = 4;
@@ -150,6 +193,21 @@ mod tests {
         let session = "AQoDYXdzEPT//////////wEXAMPLE+tc/aw==";
         assert_eq!(parts(&token("jane_doe", Some(session))), parts(expected));
         assert!(token("a$b", None).contains("DBUser=a%24b&"));
+    }
+
+    #[test]
+    fn credentials_are_kept_while_they_hold() {
+        let now = Timestamp(1_795_600_800_000);
+        let until = |expires: Option<u64>| {
+            let expiry =
+                expires.map(|seconds| now.plus(Duration::from_secs(seconds)).system_time());
+            let credentials = Credentials::new("a", "b", None, expiry, "test");
+            until(&credentials, now).millis_since(now)
+        };
+        assert_eq!(until(None), 300_000);
+        assert_eq!(until(Some(6 * 3_600)), 300_000);
+        assert_eq!(until(Some(400)), 100_000);
+        assert_eq!(until(Some(200)), -100_000);
     }
 
     #[test]
