@@ -41,6 +41,7 @@ cd "$folder/apt/packages"
 # shellcheck disable=SC2086
 apt-get -q download $packages
 for package in *.deb; do
-    dpkg -x "$package" "$folder/root"
+    # Its programs for people are as large as the server.
+    dpkg --fsys-tarfile "$package" | tar -x -C "$folder/root" --exclude=./usr/bin --exclude=./usr/share/doc
 done
 rm -rf "$folder/apt"
