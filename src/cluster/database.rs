@@ -302,6 +302,21 @@ mod tests {
         assert!(cleartext(Tls::Verify { ca: None }));
     }
 
+    /// Before a word to anybody: nobody listens there.
+    #[test]
+    fn a_token_is_for_a_server_whose_certificate_is_checked() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for tls in [Tls::Off, Tls::Encrypt] {
+            let options = Options { tls, ..Options::default() };
+            let tokens = Tokens::new(Default::default(), Default::default());
+            let database = Database::from_url("mysql://ops@127.0.0.1:9/cwmem", options).unwrap();
+            let database = database.with_tokens(Some(tokens));
+            let connected = runtime.block_on(database.connect(Duration::from_secs(5)));
+            let error = connected.err().unwrap();
+            assert!(matches!(error, DatabaseError::Insecure(_)), "{error}");
+        }
+    }
+
     #[test]
     fn a_session_is_set_up_for_its_silence() {
         let options = Options {

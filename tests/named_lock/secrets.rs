@@ -214,8 +214,4 @@ fn an_ed25519_user_always_gets_in() {
             database.connect(SOON).await.unwrap();
         }
     });
-    println!(
-        "600 log-ins, {} of them asked twice",
-        server.say("SHOW GLOBAL STATUS LIKE 'Aborted_connects'")
-    );
 }
