@@ -1,32 +1,25 @@
 //! A cluster's configuration, and this host's name in it, as what the member and the commands need.
 
+use crate::cloudwatch::{self, Environment, Metadata};
 use crate::cluster::database::{Database, DatabaseError, Options, Tls};
 use crate::cluster::member::Settings;
 use crate::cluster::name::LockName;
+use crate::cluster::password::PasswordFile;
 use crate::cluster::summary::Patience;
 use crate::cluster::timing::{BadPeriod, Timing};
+use crate::cluster::token::Tokens;
 use crate::config::{self, Config};
 use crate::dimension::DimensionName;
 use crate::environment::variable;
 use crate::identity::Identity;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
-
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read the database's password from {}: {source}; check cluster.password_file and who may read it", path.display())]
-pub struct PasswordError {
-    path: PathBuf,
-    source: io::Error,
-}
 
 /// Why there can be no member.
 #[derive(Debug, thiserror::Error)]
 pub enum Impossible {
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error(transparent)]
-    Password(#[from] PasswordError),
     #[error(transparent)]
     Period(#[from] BadPeriod),
 }
@@ -39,7 +32,7 @@ pub fn settings(
 ) -> Result<Option<Settings>, Impossible> {
     let Some(cluster) = &config.cluster else { return Ok(None) };
     let timing = Timing::new(config.publish.period)?;
-    let database = database(cluster, timing.wait_timeout(), timing.statement_deadline())?;
+    let database = database(config, cluster, timing.wait_timeout(), timing.statement_deadline())?;
     Ok(Some(Settings {
         lock: LockName::leader(schema(cluster), &cluster.name),
         cluster: cluster.name.clone(),
@@ -55,14 +48,25 @@ pub fn settings(
 }
 
 pub fn database(
+    config: &Config,
     cluster: &config::Cluster,
     wait_timeout: Duration,
     statement_limit: Duration,
 ) -> Result<Database, Impossible> {
-    let password = password(cluster.password_file.clone())?;
+    let password_file = password_file(cluster.password_file.clone());
     let (tls, statement_limit) = (tls(cluster), Some(statement_limit));
-    let options = Options { password, tls, wait_timeout, statement_limit };
-    Ok(Database::from_url(&cluster.database, options)?)
+    let options = Options { password: None, password_file, tls, wait_timeout, statement_limit };
+    Ok(Database::from_url(&cluster.database, options)?.with_tokens(tokens(config)))
+}
+
+/// Where the database's user logs in by IAM.
+pub fn tokens(config: &Config) -> Option<Tokens> {
+    config.cluster.as_ref().filter(|cluster| cluster.iam_auth)?;
+    let environment = Environment::read();
+    let may_ask = config.identity.imds || environment.names_metadata;
+    let metadata = if may_ask { Metadata::On } else { Metadata::Off };
+    let options = cloudwatch::Options { environment, metadata, ..cloudwatch::Options::default() };
+    Some(Tokens::new(config.cloudwatch.clone(), options))
 }
 
 pub fn tls(cluster: &config::Cluster) -> Tls {
@@ -73,17 +77,13 @@ pub fn tls(cluster: &config::Cluster) -> Tls {
     }
 }
 
-/// What the file holds, or else the service manager's credential, without the line's end.
-pub fn password(file: Option<PathBuf>) -> Result<Option<String>, PasswordError> {
+/// The file that is named, or else the service manager's credential.
+pub fn password_file(named: Option<PathBuf>) -> Option<PasswordFile> {
     let credential = || {
-        let path = PathBuf::from(variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
-        path.exists().then_some(path)
+        let folder = PathBuf::from(variable("CREDENTIALS_DIRECTORY")?);
+        Some(PasswordFile::if_there(folder.join(CREDENTIAL)))
     };
-    let Some(path) = file.or_else(credential) else { return Ok(None) };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-        Err(source) => Err(PasswordError { path, source }),
-    }
+    named.map(PasswordFile::named).or_else(credential)
 }
 
 pub fn user(cluster: &config::Cluster) -> &str {

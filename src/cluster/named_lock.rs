@@ -6,25 +6,50 @@
 //! a cancelled future), its connection is closed, which releases the lock as well. What is done under
 //! the lock needs no database.
 //!
+//! A lock outlives its guard by milliseconds where the connection's end reaches the server, and by the
+//! session's `wait_timeout` where it doesn't: a host that is cut off, frozen or without power. A wait
+//! that was given up may be granted to a session that is gone; the server ends that as it answers.
+//! No question waits longer for a server than its patience (`set_patience`, 5 s at first), `acquire`
+//! than its time-out and 5 s, and a log-in than its deadline.
+//!
 //! The lock is advisory, and the server's view of it may be older than the truth: a holder that
 //! stands still for longer than the session's `wait_timeout` is no holder any more and doesn't know
 //! it. Whoever may not act twice asks `still_held`, and claims what it does in a row of its own.
 //! Replicas and Galera nodes each have locks of their own: point everyone at one server.
 //!
+//! Step by step, and round a future; `examples/named_lock.rs` is a program.
+//!
 //! ```no_run
 //! use cwmem::cluster::database::{Database, Options};
 //! use cwmem::cluster::name::LockName;
-//! use cwmem::cluster::named_lock::{LockError, NamedLock};
+//! use cwmem::cluster::named_lock::{LockError, NamedLock, with_lock};
+//! use cwmem::cluster::password::PasswordFile;
 //! use std::time::Duration;
 //!
+//! # async fn back_up() -> u64 { 0 }
 //! # async fn example() -> Result<(), LockError> {
-//! let database = Database::from_url("mysql://ops@db.example.com", Options::default())?;
-//! let session = database.connect(Duration::from_secs(5)).await?;
+//! let options = Options {
+//!     password_file: Some(PasswordFile::named("/etc/backup/password".into())),
+//!     wait_timeout: Duration::from_secs(20),
+//!     ..Options::default()
+//! };
+//! let database = Database::from_url("mysql://ops@db.example.com", options)?;
 //! let name = LockName::command("nightly-backup").expect("it is short and ASCII");
-//! let mut lock = NamedLock::acquire(session, &name, Duration::from_secs(60)).await?;
-//! // Nobody else does this now.
+//!
+//! let session = database.connect(Duration::from_secs(5)).await?;
+//! let mut lock = match NamedLock::acquire(session, &name, Duration::from_secs(60)).await {
+//!     Err(LockError::Held { by, .. }) => {
+//!         println!("done elsewhere, by session {by:?}");
+//!         return Ok(());
+//!     }
+//!     acquired => acquired?,
+//! };
+//! // Nobody else does this now; each question shows the server that this session lives.
 //! lock.still_held().await?;
-//! lock.release().await?;
+//! let session = lock.release().await?;
+//!
+//! let (bytes, released) = with_lock(session, &name, Duration::ZERO, back_up()).await?;
+//! println!("{bytes} bytes; {}", if released.is_ok() { "alone" } else { "perhaps not alone" });
 //! # Ok(())
 //! # }
 //! ```

@@ -4,7 +4,7 @@
 mod place;
 
 use crate::clock::Clock;
-use crate::cluster::database::Connection;
+use crate::cluster::database::{Connection, DatabaseError};
 use crate::cluster::named_lock::{LockError, NamedLock, Session};
 use crate::command::lock::place::{Place, place};
 use crate::command::output::complain;
@@ -119,9 +119,9 @@ async fn acquire(
         let held = match attempt(place, turn).await {
             Ok(lock) => return Ok(lock),
             Err(Failure::Held(by)) => by,
-            Err(Failure::Database(why)) => {
+            Err(Failure::Database(exit, why)) => {
                 complain(format_args!("the lock {} cannot be asked for: {why}", place.name));
-                return Err(Exit::Unavailable);
+                return Err(exit);
             }
         };
         if !told {
@@ -166,20 +166,23 @@ async fn who(place: &Place, id: u64, clock: &Clock) -> String {
 enum Failure {
     /// Somebody else has it: this connection of the server's, where it says so.
     Held(Option<u64>),
-    Database(String),
+    Database(Exit, String),
 }
 
 /// One session, one wait of at most `turn`.
 async fn attempt(place: &Place, turn: Duration) -> Result<NamedLock<Connection>, Failure> {
     let session = place.database.connect(CONNECT_WITHIN).await;
-    let session = session.map_err(|error| Failure::Database(error.to_string()))?;
+    let session = session.map_err(|error| match error {
+        DatabaseError::Password(why) => Failure::Database(Exit::Unreadable, why),
+        other => Failure::Database(Exit::Unavailable, other.to_string()),
+    })?;
     let acquired = match turn.is_zero() {
         true => NamedLock::try_acquire(session, &place.name).await,
         false => NamedLock::acquire(session, &place.name, turn).await,
     };
     acquired.map_err(|error| match error {
         LockError::Held { by, .. } => Failure::Held(by),
-        other => Failure::Database(other.to_string()),
+        other => Failure::Database(Exit::Unavailable, other.to_string()),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Which lock is asked for, and on which server.
 
-use crate::cluster::configured::{PasswordError, password, tls};
+use crate::cluster::configured::{password_file, tls, tokens};
 use crate::cluster::database::{self, Database, DatabaseError, Tls};
 use crate::cluster::name::{LockName, NameError};
 use crate::command::lock::Options;
@@ -28,38 +28,39 @@ pub enum Error {
     Flag(DatabaseError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error(transparent)]
-    Password(#[from] PasswordError),
 }
 
 /// Without a word to the server: what can't be meant is refused before anything is started.
 pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
     let name = &options.name;
     let name = if options.raw { LockName::raw(name) } else { LockName::command(name) }?;
-    let (url, password_file, tls) = match &options.database {
+    let (url, file, tls, tokens) = match &options.database {
         Some(url) => {
             // Only how the connection is secured: a broken configuration is no hindrance.
             let cluster = load().ok().and_then(|config| config.cluster);
             let tls = cluster.map_or_else(|| default_tls(url), |cluster| tls(&cluster));
-            (url.clone(), options.password_file.clone(), tls)
+            (url.clone(), options.password_file.clone(), tls, None)
         }
         None => {
-            let cluster = load().map_err(Error::Config)?.cluster.ok_or(Error::NoDatabase)?;
+            let config = load().map_err(Error::Config)?;
+            let tokens = tokens(&config);
+            let cluster = config.cluster.ok_or(Error::NoDatabase)?;
             let tls = tls(&cluster);
-            (cluster.database, cluster.password_file, tls)
+            (cluster.database, cluster.password_file, tls, tokens)
         }
     };
-    let password = password(password_file)?;
+    let password_file = password_file(file);
     // A wait for a lock takes as long as it takes.
     let statement_limit = None;
     let wait_timeout = SESSION_TIMEOUT;
-    let settings = database::Options { password, tls, wait_timeout, statement_limit };
+    let settings =
+        database::Options { password: None, password_file, tls, wait_timeout, statement_limit };
     let database = Database::from_url(&url, settings);
     let database = match options.database {
         Some(_) => database.map_err(Error::Flag),
         None => database.map_err(Error::Database),
     };
-    Ok(Place { name, database: database? })
+    Ok(Place { name, database: database?.with_tokens(tokens) })
 }
 
 /// As in the configuration, except that nobody listens on the way to this machine itself.
@@ -77,7 +78,6 @@ impl Error {
         match self {
             Error::Name(_) | Error::Flag(_) => Exit::Usage,
             Error::NoDatabase | Error::Config(_) | Error::Database(_) => Exit::Config,
-            Error::Password(_) => Exit::Unreadable,
         }
     }
 }
