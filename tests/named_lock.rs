@@ -1,5 +1,6 @@
-//! Named locks: one suite against a server that is made up and against a real MariaDB; then what only
-//! a real one can do, which is to be killed, frozen and fought over by processes.
+//! Named locks: one suite against a server that is made up and against a real MariaDB, and MySQL
+//! where it is unpacked; then what only a real one can do, which is to be killed, frozen and fought
+//! over by processes.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,16 +9,25 @@
     reason = "a test runs in real time and may stop where it cannot go on"
 )]
 
+#[path = "named_lock/binary.rs"]
+mod binary;
 #[path = "named_lock/fake.rs"]
 mod fake;
 #[path = "named_lock/fight.rs"]
 mod fight;
+#[path = "named_lock/proxy.rs"]
+mod proxy;
+#[path = "named_lock/secrets.rs"]
+mod secrets;
 mod support;
+#[path = "named_lock/token.rs"]
+mod token;
 
-use cwmem::cluster::database::{Connection, Database, DatabaseError, Options};
+use cwmem::cluster::database::{Connection, Database, DatabaseError, Options, Tls};
 use cwmem::cluster::name::LockName;
 use cwmem::cluster::named_lock::{LockError, NamedLock, Session, holder_of, with_lock};
 use fake::FakeServer;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::mariadb::{PASSWORD, Server};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -93,10 +103,10 @@ fn the_law_holds_on_a_server_that_is_made_up() {
 }
 
 #[test]
-fn the_law_holds_on_mariadb() {
-    let server = Server::start();
-    println!("ran on MariaDB {}", server.say("SELECT VERSION()"));
-    runtime().block_on(law("mariadb", async || session(&server).await));
+fn the_law_holds_on_real_servers() {
+    for server in Server::each() {
+        runtime().block_on(law("real", async || session(&server).await));
+    }
 }
 
 #[test]
@@ -130,62 +140,158 @@ fn every_answer_of_a_server_is_an_error_of_its_own() {
 
 #[test]
 fn a_holder_elsewhere_is_named_and_a_killed_session_is_lost() {
-    let server = Server::start();
-    runtime().block_on(async {
-        let ours = name("elsewhere");
-        let mut other = session(&server).await;
-        let taken = other.rows("SELECT GET_LOCK(?, 0)", vec![ours.as_str().into()]).await.unwrap();
-        assert_eq!(taken, [[mysql_async::Value::Int(1)]]);
-        let start = Instant::now();
-        let held = NamedLock::acquire(session(&server).await, &ours, SECOND).await.err().unwrap();
-        assert_eq!(held, LockError::Held { name: ours.clone(), by: Some(other.id().into()) });
-        assert!(start.elapsed() >= SECOND - SECOND / 10, "{:?}", start.elapsed());
-        drop(other);
+    for server in Server::each() {
+        runtime().block_on(holders_elsewhere(&server));
+    }
+}
 
-        let mut lock = NamedLock::acquire(session(&server).await, &ours, BOUND).await.unwrap();
-        let id = lock.session().id();
-        server.say(&format!("KILL {id}"));
-        let said = lock.still_held().await.unwrap_err();
-        assert!(matches!(said, LockError::Database(_)), "{said}");
-        assert!(lock.release().await.is_err());
+async fn holders_elsewhere(server: &Server) {
+    let ours = name("elsewhere");
+    let mut other = session(server).await;
+    let taken = other.rows("SELECT GET_LOCK(?, 0)", vec![ours.as_str().into()]).await.unwrap();
+    assert_eq!(taken, [[mysql_async::Value::Int(1)]]);
+    let start = Instant::now();
+    let held = NamedLock::acquire(session(server).await, &ours, SECOND).await.err().unwrap();
+    assert_eq!(held, LockError::Held { name: ours.clone(), by: Some(other.id().into()) });
+    assert!(start.elapsed() >= SECOND - SECOND / 10, "{:?}", start.elapsed());
+    drop(other);
 
-        // Silent for longer than its wait_timeout, it holds nothing any more.
-        let mut lock = NamedLock::acquire(session(&server).await, &ours, BOUND).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(2_600)).await;
-        assert!(lock.still_held().await.is_err());
-    });
+    let mut lock = NamedLock::acquire(session(server).await, &ours, BOUND).await.unwrap();
+    let id = lock.session().id();
+    server.say(&format!("KILL {id}"));
+    let said = lock.still_held().await.unwrap_err();
+    assert!(matches!(said, LockError::Database(_)), "{said}");
+    assert!(lock.release().await.is_err());
+
+    // Silent for longer than its wait_timeout, it holds nothing any more.
+    let mut lock = NamedLock::acquire(session(server).await, &ours, BOUND).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2_600)).await;
+    assert!(lock.still_held().await.is_err());
 }
 
 #[test]
 fn nothing_waits_for_a_frozen_server() {
-    let server = Server::start();
+    let certificates = secrets::Certificates::new();
+    for server in Server::start_each(&certificates.options()) {
+        runtime().block_on(frozen(&server));
+        frozen_in_a_log_in(Rc::new(server), &secrets::verified(&certificates.authority()));
+    }
+}
+
+async fn frozen(server: &Server) {
+    let ours = name("frozen");
+    let mut lock = NamedLock::acquire(session(server).await, &ours, SECOND).await.unwrap();
+    lock.set_patience(SECOND / 2);
+    let waiting = session(server).await;
+    server.freeze();
+    let within = |start: Instant, bound: Duration| {
+        assert!(start.elapsed() < bound + SECOND, "{:?}", start.elapsed());
+    };
+    let start = Instant::now();
+    let late = database(server).connect(SECOND / 2).await.err().unwrap();
+    assert!(matches!(late, DatabaseError::Late { what: "connecting", .. }), "{late}");
+    within(start, SECOND / 2);
+    let start = Instant::now();
+    assert!(lock.still_held().await.is_err());
+    within(start, SECOND / 2);
+    let start = Instant::now();
+    assert!(lock.release().await.is_err());
+    within(start, SECOND / 2);
+    // A name that nobody is about to take, and a session that was made in time.
+    let start = Instant::now();
+    assert!(NamedLock::try_acquire(waiting, &name("thawed")).await.is_err());
+    within(start, ANSWER);
+    server.thaw();
+    // The ghost of a session that was given up goes, at the latest with its wait_timeout.
+    free(&mut session(server).await, &ours).await;
+}
+
+/// The server freezes at each packet in turn: before its greeting, in TLS, in the log-in and in the
+/// session's settings.
+fn frozen_in_a_log_in(server: Rc<Server>, tls: &Tls) {
+    let mut longest = Duration::ZERO;
+    let mut stages = 0;
+    loop {
+        let connected = runtime().block_on(async {
+            let freeze = {
+                let server = server.clone();
+                move || server.freeze()
+            };
+            let port = proxy::freezing(server.port(), stages, freeze).await;
+            let database = secrets::database("127.0.0.1", port, tls.clone());
+            let start = Instant::now();
+            let result = database.connect(SECOND / 2).await;
+            longest = longest.max(start.elapsed());
+            result
+        });
+        server.thaw();
+        match connected {
+            Ok(_) => break,
+            Err(DatabaseError::Late { .. }) => stages += 1,
+            Err(other) => panic!("frozen at packet {stages}: {other}"),
+        }
+    }
+    println!(
+        "{}: frozen at each of {stages} packets of a log-in, given up after at most {longest:?}",
+        server.version()
+    );
+    assert!(stages >= 4 && longest < SECOND / 2 + SECOND, "{stages} {longest:?}");
+}
+
+/// A wait that is cancelled leaves a ghost in the server's queue, which must not keep the lock.
+#[test]
+fn a_cancelled_wait_keeps_nobody_out() {
+    for server in Server::each() {
+        runtime().block_on(async {
+            let ours = name("ghost");
+            let mut other = session(&server).await;
+            other.rows("SELECT GET_LOCK(?, 0)", vec![ours.as_str().into()]).await.unwrap();
+            for _ in 0..3 {
+                let wait = NamedLock::acquire(session(&server).await, &ours, SECOND * 60);
+                assert!(tokio::time::timeout(SECOND / 10, wait).await.is_err());
+            }
+            drop(other);
+            let start = Instant::now();
+            let lock = NamedLock::acquire(session(&server).await, &ours, BOUND * 2).await;
+            println!("behind three cancelled waits: {:?}", start.elapsed());
+            lock.unwrap().release().await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_full_server_is_said_to_be_full_and_a_killed_one_lost() {
+    let mut server = Server::start_with(&["--max-connections=10".to_owned()]);
     runtime().block_on(async {
-        let ours = name("frozen");
-        let mut lock = NamedLock::acquire(session(&server).await, &ours, SECOND).await.unwrap();
-        lock.set_patience(SECOND / 2);
-        server.signal("STOP");
-        let within = |start: Instant, bound: Duration| {
-            assert!(start.elapsed() < bound + SECOND, "{:?}", start.elapsed());
+        let mut sessions = Vec::new();
+        let full = loop {
+            match database(&server).connect(SOON).await {
+                Ok(session) => sessions.push(session),
+                Err(error) => break error,
+            }
+            assert!(sessions.len() < 20);
         };
-        let start = Instant::now();
-        let late = database(&server).connect(SECOND / 2).await.err().unwrap();
-        assert!(matches!(late, DatabaseError::Late { what: "connecting", .. }), "{late}");
-        within(start, SECOND / 2);
-        let start = Instant::now();
-        assert!(lock.still_held().await.is_err());
-        within(start, SECOND / 2);
-        let start = Instant::now();
-        assert!(lock.release().await.is_err());
-        within(start, SECOND / 2);
-        server.signal("CONT");
-        // The ghost of a session that was given up goes, at the latest with its wait_timeout.
-        free(&mut session(&server).await, &ours).await;
+        assert!(matches!(full, DatabaseError::TooManyConnections { code: 1_040, .. }), "{full}");
+        let ours = name("killed");
+        let mut lock = NamedLock::try_acquire(sessions.pop().unwrap(), &ours).await.unwrap();
+        drop(sessions);
+        server.restart();
+        let lost = lock.still_held().await.unwrap_err();
+        assert!(matches!(lost, LockError::Database(DatabaseError::Lost(_))), "{lost}");
+        drop(lock);
+        // The new server knows nothing of it.
+        NamedLock::try_acquire(session(&server).await, &ours)
+            .await
+            .unwrap()
+            .release()
+            .await
+            .unwrap();
     });
 }
 
 #[test]
 fn a_wrong_password_is_said_without_saying_it() {
-    let server = Server::start();
+    let server = Server::shared();
     let options = Options { password: Some("hunter2-wrong".to_owned()), ..Options::default() };
     let database = Database::from_url(&server.url(), options).unwrap();
     let error = runtime().block_on(database.connect(SOON)).err().unwrap();
@@ -196,20 +302,23 @@ fn a_wrong_password_is_said_without_saying_it() {
 
 #[test]
 fn a_name_is_a_value_and_never_a_statement() {
-    let server = Server::start();
-    runtime().block_on(async {
-        for hostile in ["'); DROP SCHEMA cwmem; -- ", "a\\' OR 1=1", "%s?:name", "`x`\"y\""] {
-            let lock = NamedLock::try_acquire(session(&server).await, &name(hostile)).await;
-            let mut lock = lock.unwrap();
-            lock.still_held().await.unwrap();
-            lock.release().await.unwrap();
-        }
-    });
-    assert!(server.say("SHOW DATABASES LIKE 'cwmem'").contains("cwmem"));
+    for server in Server::each() {
+        runtime().block_on(async {
+            for hostile in ["'); DROP SCHEMA cwmem; -- ", "a\\' OR 1=1", "%s?:name", "`x`\"y\""] {
+                let lock = NamedLock::try_acquire(session(&server).await, &name(hostile)).await;
+                let mut lock = lock.unwrap();
+                lock.still_held().await.unwrap();
+                lock.release().await.unwrap();
+            }
+        });
+        assert!(server.say("SHOW DATABASES LIKE 'cwmem'").contains("cwmem"));
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 /// For what a busy machine does in milliseconds otherwise.
 const SOON: Duration = Duration::from_secs(10);
+/// What a lock waits for an answer beyond its own time-out.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How long a lock may outlive its guard: the session's wait_timeout here, and a busy machine.
 const BOUND: Duration = Duration::from_secs(5);

@@ -14,10 +14,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, FrameworkMetadata, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::{Builder, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::error::display::DisplayErrorContext;
 
 /// All that a client is built from.
 #[derive(Clone)]
@@ -54,23 +56,52 @@ pub async fn build(plan: Plan) -> Result<Ready, String> {
     let region = find_region(&settings, region).await.ok_or(NO_REGION)?;
     let remote = transport::service_client(&settings, &options.environment, &options.timeouts)?;
     let asked = Asked::default();
-    let chain = {
-        let base = ProviderConfig::without_region()
-            .with_behavior_version(Some(BehaviorVersion::latest()))
-            .with_time_source(time.clone())
-            .with_retry_config(RetryConfig::disabled())
-            .with_timeout_config(timeout_config(&options.timeouts))
-            .with_region(Some(region.clone()));
-        let local = base.clone().with_http_client(transport::local_client());
-        let base = base.with_http_client(remote.clone());
-        Chain::new(&settings, &options, &base, &local, asked.clone())
-    };
+    let base = provider_config(&options.timeouts, &region, &time);
+    let chain = chain(&settings, &options, base, remote.clone(), asked.clone());
     let sdk = loader(&settings, &options.timeouts, region.clone(), time, remote)
         .credentials_provider(chain)
         .load()
         .await;
     let client = Client::from_conf(service_config(&settings, &sdk).await);
     Ok(Ready { client, region: region.to_string(), asked, role: settings.assume_role })
+}
+
+/// The host's own credentials and the region, for another service than CloudWatch: the role that is
+/// assumed for that one isn't asked for. May ask over the network. The error is for people.
+pub async fn credentials(plan: Plan) -> Result<(Credentials, String), String> {
+    let Plan { settings, options, region, time } = plan;
+    let region = find_region(&settings, region).await.ok_or(NO_REGION)?;
+    let remote = transport::service_client(&settings, &options.environment, &options.timeouts)?;
+    let asked = Asked::default();
+    let base = provider_config(&options.timeouts, &region, &time);
+    let chain = chain(&settings, &options, base, remote, asked.clone());
+    match chain.provide_credentials().await {
+        Ok(credentials) => Ok((credentials, region.to_string())),
+        Err(error) => {
+            let source = asked.name().map(|name| format!(" from {name}")).unwrap_or_default();
+            Err(format!("no AWS credentials{source}: {}", DisplayErrorContext(&error)))
+        }
+    }
+}
+
+fn provider_config(timeouts: &Timeouts, region: &Region, time: &SigningTime) -> ProviderConfig {
+    ProviderConfig::without_region()
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_time_source(time.clone())
+        .with_retry_config(RetryConfig::disabled())
+        .with_timeout_config(timeout_config(timeouts))
+        .with_region(Some(region.clone()))
+}
+
+fn chain(
+    settings: &config::CloudWatch,
+    options: &Options,
+    base: ProviderConfig,
+    remote: SharedHttpClient,
+    asked: Asked,
+) -> Chain {
+    let local = base.clone().with_http_client(transport::local_client());
+    Chain::new(settings, options, &base.with_http_client(remote), &local, asked)
 }
 
 /// The configuration's, the SDK's environment's, its configuration file's, then the instance's.

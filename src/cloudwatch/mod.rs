@@ -17,6 +17,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::environment::variable;
 use crate::sink::{Answer, Outcome, RetryCause, Sink};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use classify::Circumstances;
 use client::{Plan, Ready};
@@ -161,6 +162,22 @@ impl Sink for CloudWatch {
         self.learn(&outcome, service_time);
         Answer { outcome, service_time }
     }
+}
+
+/// The host's own credentials and the region, for another service: `settings` names sources and
+/// region, the role in it is CloudWatch's own. The error is for people.
+pub async fn credentials(
+    settings: config::CloudWatch,
+    options: Options,
+    now: Timestamp,
+) -> Result<(Credentials, String), String> {
+    let time = SigningTime::default();
+    time.set(now);
+    let plan = Plan { settings, options, region: None, time };
+    let runtime = Handle::current();
+    // Files are read on the way.
+    let found = tokio::task::spawn_blocking(move || runtime.block_on(client::credentials(plan)));
+    found.await.map_err(|error| format!("looking for credentials failed: {error}"))?
 }
 
 impl Environment {

@@ -1,11 +1,13 @@
 //! A cluster's configuration, and this host's name in it, as what the member and the commands need.
 
+use crate::cloudwatch::{self, Environment, Metadata};
 use crate::cluster::database::{Database, DatabaseError, Options, Tls};
 use crate::cluster::member::Settings;
 use crate::cluster::name::LockName;
 use crate::cluster::password::PasswordFile;
 use crate::cluster::summary::Patience;
 use crate::cluster::timing::{BadPeriod, Timing};
+use crate::cluster::token::Tokens;
 use crate::config::{self, Config};
 use crate::dimension::DimensionName;
 use crate::environment::variable;
@@ -30,7 +32,7 @@ pub fn settings(
 ) -> Result<Option<Settings>, Impossible> {
     let Some(cluster) = &config.cluster else { return Ok(None) };
     let timing = Timing::new(config.publish.period)?;
-    let database = database(cluster, timing.wait_timeout(), timing.statement_deadline())?;
+    let database = database(config, cluster, timing.wait_timeout(), timing.statement_deadline())?;
     Ok(Some(Settings {
         lock: LockName::leader(schema(cluster), &cluster.name),
         cluster: cluster.name.clone(),
@@ -46,6 +48,7 @@ pub fn settings(
 }
 
 pub fn database(
+    config: &Config,
     cluster: &config::Cluster,
     wait_timeout: Duration,
     statement_limit: Duration,
@@ -53,7 +56,17 @@ pub fn database(
     let password_file = password_file(cluster.password_file.clone());
     let (tls, statement_limit) = (tls(cluster), Some(statement_limit));
     let options = Options { password: None, password_file, tls, wait_timeout, statement_limit };
-    Ok(Database::from_url(&cluster.database, options)?)
+    Ok(Database::from_url(&cluster.database, options)?.with_tokens(tokens(config)))
+}
+
+/// Where the database's user logs in by IAM.
+pub fn tokens(config: &Config) -> Option<Tokens> {
+    config.cluster.as_ref().filter(|cluster| cluster.iam_auth)?;
+    let environment = Environment::read();
+    let may_ask = config.identity.imds || environment.names_metadata;
+    let metadata = if may_ask { Metadata::On } else { Metadata::Off };
+    let options = cloudwatch::Options { environment, metadata, ..cloudwatch::Options::default() };
+    Some(Tokens::new(config.cloudwatch.clone(), options))
 }
 
 pub fn tls(cluster: &config::Cluster) -> Tls {

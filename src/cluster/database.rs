@@ -4,10 +4,17 @@
 //! A server that is frozen still completes TCP's handshake, so that a time-out of connecting says
 //! nothing: the deadline lies round TCP, TLS, log-in and the session's settings together.
 
+mod error;
+
+pub use error::DatabaseError;
+
 use crate::cluster::password::PasswordFile;
+use crate::cluster::token::{Login, Tokens};
+use error::{ACCESS_DENIED, UNKNOWN_VARIABLE, understood};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, SslOpts, Value};
+use mysql_async::{Conn, Error, IoError, Opts, OptsBuilder, Params, Row, SslOpts, Value};
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +23,7 @@ use std::time::Duration;
 pub struct Database {
     opts: Opts,
     options: Options,
+    tokens: Option<Tokens>,
 }
 
 /// What a URL doesn't say.
@@ -37,36 +45,11 @@ pub struct Options {
 pub enum Tls {
     #[default]
     Off,
-    /// Encrypted, whoever the server is.
+    /// Encrypted, whoever the server is: whoever answers in its place is told the password, where it
+    /// asks for it as MySQL's caching_sha2_password may. Against listeners only.
     Encrypt,
     /// The certificate and its name are checked, against these authorities or else the public ones.
     Verify { ca: Option<PathBuf> },
-}
-
-/// What went wrong, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DatabaseError {
-    #[error("{0}")]
-    Url(String),
-    #[error(
-        "the database's URL holds a password, which `ps` and logs would show: leave it out and name a password_file"
-    )]
-    PasswordInUrl,
-    /// A file that can't be read now.
-    #[error("{0}")]
-    Password(String),
-    #[error("no answer from the database within {within:?} while {what}")]
-    Late { what: &'static str, within: Duration },
-    #[error(
-        "the database refuses the user or the password ({code}): {message}; check user, password_file and the user's host"
-    )]
-    Denied { code: u16, message: String },
-    #[error("the database has too many connections ({code}): {message}")]
-    TooManyConnections { code: u16, message: String },
-    #[error("the connection to the database is lost: {0}")]
-    Lost(String),
-    #[error("the database refuses a statement ({code}): {message}")]
-    Server { code: u16, message: String },
 }
 
 /// A session of the server's. Dropping it ends it, which releases what it holds.
@@ -106,7 +89,13 @@ impl Database {
             .ssl_opts(ssl(&options.tls));
         // A name and a password in clear text are for a server that has shown who it is.
         builder = builder.enable_cleartext_plugin(matches!(options.tls, Tls::Verify { .. }));
-        Ok(Database { opts: builder.into(), options })
+        Ok(Database { opts: builder.into(), options, tokens: None })
+    }
+
+    /// The user logs in by a token of IAM's, a new one each time, whatever else is said of passwords.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Option<Tokens>) -> Database {
+        Database { tokens, ..self }
     }
 
     /// `host:port`.
@@ -117,7 +106,7 @@ impl Database {
     /// A session with its settings, all within `deadline`.
     pub async fn connect(&self, deadline: Duration) -> Result<Connection, DatabaseError> {
         within(deadline, "connecting", async {
-            let inner = Conn::new(self.opts().await?).await.map_err(understood)?;
+            let inner = self.log_in().await?;
             let mut connection = Connection { inner, server: self.server() };
             for (setting, tolerated) in self.settings() {
                 match connection.inner.query_drop(setting).await.map_err(understood) {
@@ -130,12 +119,47 @@ impl Database {
         .await
     }
 
+    /// Once more where the password is refused: mysql_common 0.37.3 makes one of 256 of MariaDB's
+    /// ed25519 answers wrong.
+    async fn log_in(&self) -> Result<Conn, DatabaseError> {
+        match self.try_log_in().await {
+            Err(DatabaseError::Denied { code: ACCESS_DENIED, .. }) => self.try_log_in().await,
+            result => result,
+        }
+    }
+
+    async fn try_log_in(&self) -> Result<Conn, DatabaseError> {
+        Conn::new(self.opts().await?).await.map_err(|error| match (&error, &self.options.tls) {
+            // A socket has no such errors: it is the file.
+            (Error::Io(IoError::Io(io)), Tls::Verify { ca: Some(ca) }) if is_of_a_file(io) => {
+                DatabaseError::Insecure(format!("{}: {io}", ca.display()))
+            }
+            _ => understood(error),
+        })
+    }
+
     /// With the password as it is now.
     async fn opts(&self) -> Result<Opts, DatabaseError> {
+        if let Some(tokens) = &self.tokens {
+            return self.opts_with_token(tokens).await;
+        }
         let Some(file) = &self.options.password_file else { return Ok(self.opts.clone()) };
         let read = file.read().await.map_err(|error| DatabaseError::Password(error.to_string()))?;
         let password = read.or_else(|| self.options.password.clone());
         Ok(OptsBuilder::from_opts(self.opts.clone()).pass(password).into())
+    }
+
+    /// For a server that has shown who it is: whoever hears a token may use it for 15 minutes.
+    async fn opts_with_token(&self, tokens: &Tokens) -> Result<Opts, DatabaseError> {
+        if !matches!(self.options.tls, Tls::Verify { .. }) {
+            let why = "IAM's tokens are for a server whose certificate is checked";
+            return Err(DatabaseError::Insecure(why.to_owned()));
+        }
+        let (host, port) = (self.opts.ip_or_hostname(), self.opts.tcp_port());
+        let user = self.opts.user().unwrap_or_default();
+        let token = tokens.token(Login { host, port, user }).await;
+        let token = token.map_err(DatabaseError::Token)?;
+        Ok(OptsBuilder::from_opts(self.opts.clone()).pass(Some(token)).into())
     }
 
     /// Statements that set up a session; the other family's are tolerated not to be known.
@@ -220,42 +244,17 @@ fn ssl(tls: &Tls) -> Option<SslOpts> {
     }
 }
 
-/// The server's own words name the user and the host, never a password.
-fn understood(error: Error) -> DatabaseError {
-    match error {
-        Error::Server(error) => {
-            let (code, message) = (error.code, error.message);
-            match code {
-                ACCESS_DENIED | ACCESS_DENIED_NO_PASSWORD | DATABASE_DENIED | HOST_DENIED => {
-                    DatabaseError::Denied { code, message }
-                }
-                TOO_MANY_CONNECTIONS | TOO_MANY_OF_USER => {
-                    DatabaseError::TooManyConnections { code, message }
-                }
-                GONE_AWAY | LOST => DatabaseError::Lost(message),
-                _ => DatabaseError::Server { code, message },
-            }
-        }
-        Error::Io(error) => DatabaseError::Lost(error.to_string()),
-        other => DatabaseError::Lost(other.to_string()),
-    }
+fn is_of_a_file(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory
+    )
 }
 
 /// As the server's own default, far above anything asked here.
 const LARGEST_PACKET: usize = 16 * 1_024 * 1_024;
 /// Against black holes, which nothing else shows on an idle connection.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// MySQL reference, "Server Error Message Reference".
-const TOO_MANY_CONNECTIONS: u16 = 1_040;
-const HOST_DENIED: u16 = 1_130;
-const DATABASE_DENIED: u16 = 1_044;
-const ACCESS_DENIED: u16 = 1_045;
-const UNKNOWN_VARIABLE: u16 = 1_193;
-const TOO_MANY_OF_USER: u16 = 1_203;
-const ACCESS_DENIED_NO_PASSWORD: u16 = 1_698;
-const GONE_AWAY: u16 = 2_006;
-const LOST: u16 = 2_013;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,3 +14,4 @@ pub mod statements;
 pub mod summary;
 pub mod talk;
 pub mod timing;
+pub mod token;

@@ -81,14 +81,15 @@ async fn act(config: &Config, action: &Action) -> Result<String, Error> {
     let cluster = config.cluster.as_ref().ok_or(Error::NoCluster)?;
     match action {
         Action::Init { print: true } => statements(cluster),
-        Action::Init { print: false } => init(cluster).await,
+        Action::Init { print: false } => init(config, cluster).await,
         Action::Status { json } => {
             let patience = Patience {
                 missing_after: cluster.missing_after,
                 forget_after: cluster.forget_after,
             };
             let seen =
-                overview(&mut connect(cluster).await?, &cluster.name, Some(patience)).await?;
+                overview(&mut connect(config, cluster).await?, &cluster.name, Some(patience))
+                    .await?;
             let seen = seen.ok_or_else(|| Error::Empty(cluster.name.clone()))?;
             Ok(if *json { json_of(&seen) } else { view(&seen) })
         }
@@ -109,8 +110,8 @@ fn statements(cluster: &config::Cluster) -> Result<String, Error> {
     Ok(text)
 }
 
-async fn init(cluster: &config::Cluster) -> Result<String, Error> {
-    let mut connection = connect(cluster).await?;
+async fn init(config: &Config, cluster: &config::Cluster) -> Result<String, Error> {
+    let mut connection = connect(config, cluster).await?;
     for table in schema::TABLES {
         connection.run(table).await.inspect_err(|_| {
             complain("where this user may not make tables, let another one run what `cwmem cluster init --print` prints");
@@ -120,8 +121,8 @@ async fn init(cluster: &config::Cluster) -> Result<String, Error> {
     Ok(format!("the tables cwmem_member and cwmem_cluster are in {schema}\n"))
 }
 
-async fn connect(cluster: &config::Cluster) -> Result<Connection, Error> {
-    let database = configured::database(cluster, PATIENCE * 2, PATIENCE)?;
+async fn connect(config: &Config, cluster: &config::Cluster) -> Result<Connection, Error> {
+    let database = configured::database(config, cluster, PATIENCE * 2, PATIENCE)?;
     Ok(database.connect(PATIENCE).await?)
 }
 

@@ -18,6 +18,8 @@ pub struct Cluster {
     pub tls: Tls,
     /// A PEM file of the authorities that may vouch for the server; else the public ones.
     pub tls_ca: Option<PathBuf>,
+    /// The user logs in by a token of IAM's instead of a password; only beside `Tls::Verify`.
+    pub iam_auth: bool,
     /// A member whose row is older counts as missing.
     pub missing_after: Duration,
     /// A missing member is no member any more.
@@ -61,6 +63,20 @@ pub fn read(section: &mut Section<'_>, period: &Setting<Duration>) -> Option<Clu
     );
     let password_file = section.optional("password_file", kind::path);
     let (tls, tls_ca) = tls(section);
+    let iam_auth = section.value("iam_auth", false, kind::boolean);
+    let iam_auth = section.check(
+        iam_auth,
+        |on| !on || tls.is_refused() || tls.value == Tls::Verify,
+        || {
+            "cluster.tls = \"verify\" beside it: the token is sent as it is, to be read by that server alone"
+                .to_owned()
+        },
+    );
+    let password_file = section.check(
+        password_file,
+        |_| iam_auth.is_refused() || !iam_auth.value,
+        || "no such key beside cluster.iam_auth: a token stands in for the password".to_owned(),
+    );
     let (missing_after, forget_after) = ages(section, period);
     Some(Cluster {
         name: name.value?,
@@ -68,6 +84,7 @@ pub fn read(section: &mut Section<'_>, period: &Setting<Duration>) -> Option<Clu
         password_file: password_file.value,
         tls: tls.value,
         tls_ca: tls_ca.value,
+        iam_auth: iam_auth.value,
         missing_after,
         forget_after,
     })

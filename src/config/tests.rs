@@ -686,6 +686,26 @@ forget_after = "15s"
 }
 
 #[test]
+fn a_token_of_iam_is_for_a_server_that_shows_who_it_is() {
+    let cluster = "cluster.name = \"web\"\ncluster.database = \"mysql://cwmem@db/cwmem\"\ncluster.iam_auth = true\n";
+    assert!(accepted(cluster).cluster.unwrap().iam_auth);
+    for tls in ["encrypt", "off"] {
+        let text = format!("{cluster}cluster.tls = {tls:?}");
+        let said = parse_str("f", &text).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "f:3: cluster.iam_auth: expected cluster.tls = \"verify\" beside it: the token is sent as it is, to be read by that server alone, found true"
+        );
+    }
+    check(
+        &format!("{cluster}cluster.password_file = \"/p\""),
+        expect![[
+            r#"f:4: cluster.password_file: expected no such key beside cluster.iam_auth: a token stands in for the password, found "/p""#
+        ]],
+    );
+}
+
+#[test]
 fn what_a_cluster_lacks() {
     check(
         "cluster.name = \"web\"",

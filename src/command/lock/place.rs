@@ -1,6 +1,6 @@
 //! Which lock is asked for, and on which server.
 
-use crate::cluster::configured::{password_file, tls};
+use crate::cluster::configured::{password_file, tls, tokens};
 use crate::cluster::database::{self, Database, DatabaseError, Tls};
 use crate::cluster::name::{LockName, NameError};
 use crate::command::lock::Options;
@@ -34,17 +34,19 @@ pub enum Error {
 pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
     let name = &options.name;
     let name = if options.raw { LockName::raw(name) } else { LockName::command(name) }?;
-    let (url, file, tls) = match &options.database {
+    let (url, file, tls, tokens) = match &options.database {
         Some(url) => {
             // Only how the connection is secured: a broken configuration is no hindrance.
             let cluster = load().ok().and_then(|config| config.cluster);
             let tls = cluster.map_or_else(|| default_tls(url), |cluster| tls(&cluster));
-            (url.clone(), options.password_file.clone(), tls)
+            (url.clone(), options.password_file.clone(), tls, None)
         }
         None => {
-            let cluster = load().map_err(Error::Config)?.cluster.ok_or(Error::NoDatabase)?;
+            let config = load().map_err(Error::Config)?;
+            let tokens = tokens(&config);
+            let cluster = config.cluster.ok_or(Error::NoDatabase)?;
             let tls = tls(&cluster);
-            (cluster.database, cluster.password_file, tls)
+            (cluster.database, cluster.password_file, tls, tokens)
         }
     };
     let password_file = password_file(file);
@@ -58,7 +60,7 @@ pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
         Some(_) => database.map_err(Error::Flag),
         None => database.map_err(Error::Database),
     };
-    Ok(Place { name, database: database? })
+    Ok(Place { name, database: database?.with_tokens(tokens) })
 }
 
 /// As in the configuration, except that nobody listens on the way to this machine itself.
