@@ -26,11 +26,13 @@ pub enum Cause {
     MemoryFull,
     /// Samples that the flight recorder could not give back.
     Recorder,
+    /// A cluster's summary that came too late, or may have arrived: it is said once or not at all.
+    Summary,
 }
 
 impl Cause {
     /// In the order of their declaration.
-    pub const ALL: [Cause; 8] = [
+    pub const ALL: [Cause; 9] = [
         Cause::SpoolFull,
         Cause::TooOld,
         Cause::Clock,
@@ -39,6 +41,7 @@ impl Cause {
         Cause::Foreign,
         Cause::MemoryFull,
         Cause::Recorder,
+        Cause::Summary,
     ];
 
     /// The value of the dimension `Cause`.
@@ -52,6 +55,7 @@ impl Cause {
             Cause::Foreign => "foreign",
             Cause::MemoryFull => "memory_full",
             Cause::Recorder => "recorder",
+            Cause::Summary => "summary",
         }
     }
 }
@@ -72,6 +76,9 @@ impl Cause {
                 "the disk takes nothing, and there is no more room in memory: the oldest went"
             }
             Cause::Recorder => "the flight recorder could not give these samples back",
+            Cause::Summary => {
+                "a cluster's summary that wasn't on the disk in time, or may have arrived: it isn't sent again"
+            }
         }
     }
 }

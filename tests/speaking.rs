@@ -10,27 +10,33 @@
 
 mod support;
 
+#[path = "speaking/kills.rs"]
+mod kills;
 #[path = "speaking/passwords.rs"]
 mod passwords;
 
 use cwmem::cluster::schema::TABLES;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 use support::agent::{Agent, Setup};
-use support::cloudwatch::{Double, Series};
+use support::cloudwatch::{Double, Seen, Series};
 use support::mariadb::Server;
+use tempfile::TempDir;
 
 /// The only member of its cluster, with its database and its service.
 struct Lonely {
     server: Server,
     double: Double,
     setup: Setup,
+    folder: TempDir,
 }
 
 impl Lonely {
-    /// `password`: the file that is named.
-    fn new(password: impl FnOnce(&Server) -> std::path::PathBuf) -> Lonely {
+    /// Its password isn't there yet.
+    fn new() -> Lonely {
         let (server, double) = (Server::start(), Double::start());
+        let folder = tempfile::tempdir().unwrap();
         for table in TABLES {
             server.say(&format!("USE cwmem; {table}"));
         }
@@ -41,9 +47,20 @@ impl Lonely {
              tls = \"off\"\ndatabase = \"{}/cwmem\"\npassword_file = {:?}\n",
             double.url(),
             server.url(),
-            password(&server)
+            folder.path().join("password")
         );
-        Lonely { setup: Setup::new(&config), server, double }
+        Lonely { setup: Setup::new(&config), server, double, folder }
+    }
+
+    fn password(&self) -> PathBuf {
+        self.folder.path().join("password")
+    }
+
+    /// At once, as a file of another name that takes the place.
+    fn set_password(&self, text: &str) {
+        let whole = self.folder.path().join("new");
+        std::fs::write(&whole, text).unwrap();
+        std::fs::rename(&whole, self.password()).unwrap();
     }
 
     fn start(&self) -> Agent {
@@ -68,10 +85,11 @@ fn wait_for(what: &str, patience: Duration, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn write(path: &Path, text: &str) {
-    let whole = path.with_extension("new");
-    std::fs::write(&whole, text).unwrap();
-    std::fs::rename(&whole, path).unwrap();
+/// How often each period of the cluster was said.
+fn said(seen: &Seen) -> BTreeMap<SystemTime, u64> {
+    let series = Series::new("EC2/Memory", "ClusterMembers").dimension("Cluster", "web");
+    let periods = seen.periods(&series, PERIOD).into_iter();
+    periods.map(|(period, said)| (period, said.sample_count as u64)).collect()
 }
 
 const PERIOD: Duration = Duration::from_secs(6);

@@ -130,6 +130,7 @@ fn words(listed: &Listed) -> String {
         State::Foreign { owner } => format!("another host's: {owner}"),
         State::Damaged { reason } => format!("damaged: {reason}"),
         State::Newer { reason } => reason.clone(),
+        State::Offered => "may have arrived: isn't sent again".to_owned(),
         State::Rejected => "refused by CloudWatch, with why".to_owned(),
         State::Unknown => "not cwmem's".to_owned(),
     }
@@ -203,6 +204,7 @@ impl Line<'_> {
             State::Foreign { owner } => ("foreign", Some(owner.as_str()), None),
             State::Damaged { reason } => ("damaged", None, Some(reason.as_str())),
             State::Newer { reason } => ("newer", None, Some(reason.as_str())),
+            State::Offered => ("offered", None, None),
             State::Rejected => ("rejected", None, None),
             State::Unknown => ("unknown", None, None),
         };

@@ -270,7 +270,7 @@ impl Desk {
                 return Act::Wait(Some(until));
             }
         }
-        let waits = self.spool.only_in_memory().next().is_some();
+        let waits = self.spool.only_in_memory().next().is_some() || self.spool.is_marking();
         let fails = self.spool.disk_fails_since(now.boot).is_some();
         if waits && !fails { Act::Wait(Some(now.boot.plus(AGAIN))) } else { Act::End }
     }

@@ -183,7 +183,7 @@ impl<S: Sink> Publisher<S> {
                     allocator::give_back_start();
                 }
             }
-            None => self.desk.unanswered(),
+            None => self.desk.unanswered(self.clock.now().boot),
         }
         self.tell();
     }

@@ -2,6 +2,7 @@
 
 use crate::clock::{Boottime, Moment};
 use crate::spool::entry::Filing;
+use crate::spool::once::Once;
 use crate::spool::text::Content;
 use crate::spool::{Entry, Filed, Job, Key, Spool};
 
@@ -41,8 +42,9 @@ impl Spool {
             && let Some(Filed { kib, .. }) = self.filed.remove(place)
         {
             let filing = Filing::Filed { kib };
+            let once = Once::of(&content);
             let entry = Entry::new(key, now, now, closed, content);
-            self.insert(Entry { filing, behind: true, loaded: true, ..entry });
+            self.insert(Entry { filing, behind: true, loaded: true, once, ..entry });
         }
     }
 

@@ -106,6 +106,14 @@ impl Worker {
                     self.folder.as_mut().map(|folder| folder.replace(key, closed, &content));
                 self.say_not_done(Job::Replace { key, closed, content }, replaced);
             }
+            Job::Mark { key, offered } => {
+                let marked = self.folder.as_mut().map(|folder| folder.mark(key, offered));
+                let marked = marked.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+                if offered {
+                    let result = marked.map_err(|error| error.to_string());
+                    self.say(Done::Marked { key, result });
+                }
+            }
             Job::Remove { key } => {
                 let removed = self.folder.as_mut().map(|folder| folder.remove(key));
                 self.say_not_done(Job::Remove { key }, removed);

@@ -4,6 +4,7 @@ use crate::batch::datum_bytes;
 use crate::clock::{Boottime, Moment, Timestamp};
 use crate::distribution::Statistics;
 use crate::spool::Disk;
+use crate::spool::once::Once;
 use crate::spool::text::Content;
 use crate::window::Figure;
 use std::fmt;
@@ -41,6 +42,8 @@ pub struct Entry {
     pub(super) loaded: bool,
     /// How many of its datums, the first ones, are part of the request under way.
     pub(super) sending: usize,
+    /// Where it may be sent once at most.
+    pub(super) once: Option<Once>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl Entry {
             behind: false,
             loaded: false,
             sending: 0,
+            once: None,
         }
     }
 
@@ -95,12 +99,17 @@ impl Entry {
         datums + figures.map(figure_bytes).sum::<usize>()
     }
 
-    /// To be sent now: due, and safe on the disk if that takes no longer than `PATIENCE`.
+    /// To be sent now: due, and safe on the disk if that takes no longer than `PATIENCE`. What is
+    /// said once waits for the disk whatever that takes.
     pub(super) fn is_due(&self, now: Boottime, disk: Disk) -> bool {
-        let safe = matches!(self.filing, Filing::Filed { .. })
-            || matches!(disk, Disk::Fails { .. } | Disk::Retries { .. })
-            || now >= self.due.max(self.closed.boot).plus(PATIENCE);
+        let safe = self.once.map_or_else(|| self.is_safe(now, disk), Once::may_be_picked);
         !self.is_sending() && !self.content.datums.is_empty() && self.due <= now && safe
+    }
+
+    fn is_safe(&self, now: Boottime, disk: Disk) -> bool {
+        matches!(self.filing, Filing::Filed { .. })
+            || matches!(disk, Disk::Fails { .. } | Disk::Retries { .. })
+            || now >= self.due.max(self.closed.boot).plus(PATIENCE)
     }
 
     pub(super) fn is_sending(&self) -> bool {
@@ -109,6 +118,11 @@ impl Entry {
 
     pub(super) fn is_live(&self, now: Boottime) -> bool {
         now < self.stale
+    }
+
+    /// It needn't be in memory: its file stands for it, under the name it is read back by.
+    pub(super) fn may_leave(&self) -> bool {
+        !self.is_sending() && !self.is_marked() && self.filed().is_some()
     }
 
     /// Its file, if that may stand for it.

@@ -2,6 +2,7 @@
 
 use crate::clock::Boottime;
 use crate::spool::entry::{Filing, PATIENCE};
+use crate::spool::once::Once;
 use crate::spool::{Disk, Entry, Job, Key, News, Spool};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ impl Spool {
         } else if let Some(entry) = self.entry(key) {
             let changed = entry.filing == Filing::Writing { changed: true };
             entry.filing = Filing::Filed { kib };
+            entry.once = entry.once.map(|_| Once::Kept);
             if changed {
                 self.replace(key);
             }

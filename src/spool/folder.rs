@@ -99,7 +99,8 @@ impl Folder {
     /// than is left to be sent, never less.
     pub fn replace(&mut self, key: Key, closed: Moment, content: &Content) -> io::Result<()> {
         let head = Head::new(&self.owner, &self.boot_id, key.through, closed);
-        let path = self.path(key, content.waits());
+        let [_, _, marked] = self.paths(key);
+        let path = if marked.exists() { marked } else { self.path(key, content.waits()) };
         whole(&path, &text::write(&head, content), false)?;
         absent(fs::remove_file(self.path(key, !content.waits())))
     }
@@ -107,18 +108,16 @@ impl Folder {
     /// The part is delivered.
     pub fn remove(&mut self, key: Key) -> io::Result<()> {
         let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-        let paths = [self.path(key, false), self.path(key, true)];
+        let paths = self.paths(key);
         if key.through <= self.taken {
             return paths.iter().try_for_each(|path| absent(fs::remove_file(path)));
         }
         let place = self.taken_path(key.through);
-        match fs::rename(&paths[0], &place) {
-            Err(error) if gone(&error) => match fs::rename(&paths[1], &place) {
-                // Somebody removed it, and the mark with it.
-                Err(error) if gone(&error) => return Ok(()),
-                result => result?,
-            },
-            result => result?,
+        let mut renames = paths.iter().map(|path| fs::rename(path, &place));
+        match renames.find(|renamed| !renamed.as_ref().is_err_and(gone)) {
+            // Somebody removed it, and the mark with it.
+            None => return Ok(()),
+            Some(renamed) => renamed?,
         }
         let before = std::mem::replace(&mut self.taken, key.through);
         if before > 0 {
@@ -177,16 +176,13 @@ impl Folder {
         )
     }
 
-    /// Under the other name where what is left of it couldn't be noted.
+    /// Under another name where what is left of it, or that it isn't offered, couldn't be noted.
     fn read(&self, file: Filed) -> io::Result<(PathBuf, Vec<u8>)> {
-        let path = self.path(file.key, file.pending);
-        match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let path = self.path(file.key, !file.pending);
-                fs::read(&path).map(|bytes| (path, bytes))
-            }
-            bytes => bytes.map(|bytes| (path, bytes)),
-        }
+        let [plain, pending, marked] = self.paths(file.key);
+        let [first, second] = if file.pending { [pending, plain] } else { [plain, pending] };
+        let path = [first.clone(), second, marked].into_iter().find(|path| path.exists());
+        let path = path.unwrap_or(first);
+        fs::read(&path).map(|bytes| (path, bytes))
     }
 
     pub fn root(&self) -> &Path {
@@ -284,6 +280,7 @@ const LOCK: &str = "lock";
 pub(super) const TAKEN: &str = "taken.";
 pub(super) const PENDING: &str = ".pending";
 pub(super) const ENDING: &str = ".jsonl";
+pub(super) const OFFERED: &str = ".offered";
 pub(super) const PARTIAL: &str = ".partial";
 const REJECTED_BYTES: u64 = 1024 * 1024;
 const SET_ASIDE_FILES: usize = 100;

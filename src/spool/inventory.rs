@@ -2,7 +2,8 @@
 
 use crate::owner::Owner;
 use crate::spool::folder::{
-    ENDING, Folder, OWNER, PARTIAL, PENDING, QUARANTINE, SPOOL, TAKEN, absent, kib, make_folder,
+    ENDING, Folder, OFFERED, OWNER, PARTIAL, PENDING, QUARANTINE, SPOOL, TAKEN, absent, kib,
+    make_folder,
 };
 use crate::spool::text;
 use crate::spool::{Filed, Key};
@@ -18,6 +19,8 @@ pub struct Found {
     pub taken_through: u64,
     /// Datums of another host's, in quarantine now.
     pub foreign: usize,
+    /// Datums that an earlier run may have sent and that may be sent once only.
+    pub offered: usize,
     /// Whose files wait until it is known which instance this host is.
     pub undecided: Option<Owner>,
 }
@@ -70,7 +73,8 @@ impl Folder {
     }
 
     pub(super) fn look(&mut self, owner: &Owner) -> io::Result<Found> {
-        let mut found = self.sort_out(owner)?;
+        let offered = self.drop_offered()?;
+        let mut found = Found { offered, ..self.sort_out(owner)? };
         if found.undecided.is_none() {
             self.own(owner)?;
         }
@@ -187,7 +191,7 @@ impl Listing {
             match name {
                 Name::Part(key, pending) => listing.files.push(Filed { key, kib, pending }),
                 Name::Taken(through) => listing.older.push(through),
-                Name::Partial => {}
+                Name::Offered(_) | Name::Partial => {}
             }
         }
         listing.taken = listing.older.iter().copied().max().unwrap_or(0);
@@ -204,6 +208,8 @@ impl Listing {
 pub enum Name {
     Part(Key, bool),
     Taken(u64),
+    /// The service may have it: it isn't sent again.
+    Offered(Key),
     /// Left by a crash: never whole.
     Partial,
 }
@@ -212,7 +218,7 @@ impl Name {
     /// Samples through this sequence are safe where there is such a file.
     fn through(&self) -> Option<u64> {
         match self {
-            Name::Part(key, _) => Some(key.through),
+            Name::Part(key, _) | Name::Offered(key) => Some(key.through),
             Name::Taken(through) => Some(*through),
             Name::Partial => None,
         }
@@ -227,6 +233,9 @@ impl Name {
             return through.parse().ok().map(Name::Taken);
         }
         let name = name.strip_suffix(ENDING)?;
+        if let Some(name) = name.strip_suffix(OFFERED) {
+            return Key::parse(name).map(Name::Offered);
+        }
         let (name, pending) = match name.strip_suffix(PENDING) {
             Some(name) => (name, true),
             None => (name, false),
@@ -244,6 +253,7 @@ impl fmt::Display for Name {
                 write!(formatter, "{key}{mark}{ENDING}")
             }
             Name::Taken(through) => write!(formatter, "{TAKEN}{through}"),
+            Name::Offered(key) => write!(formatter, "{key}{OFFERED}{ENDING}"),
             Name::Partial => formatter.write_str(PARTIAL),
         }
     }

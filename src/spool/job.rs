@@ -20,6 +20,11 @@ pub enum Job {
         closed: Moment,
         content: Content,
     },
+    /// Its file is to say that the service may have it, or not any more. Only the first is answered.
+    Mark {
+        key: Key,
+        offered: bool,
+    },
     /// It is delivered.
     Remove {
         key: Key,

@@ -14,7 +14,9 @@ mod filing;
 pub mod folder;
 pub mod inventory;
 mod job;
+mod offered;
 pub mod offline;
+mod once;
 pub mod order;
 mod picking;
 mod room;
@@ -27,6 +29,7 @@ pub use job::{Job, News, Picked};
 use crate::clock::{Boottime, Moment};
 use entry::Filing;
 use job::Disk;
+use once::Once;
 use std::collections::VecDeque;
 use text::Content;
 
@@ -196,12 +199,13 @@ impl Spool {
                 self.kib -= u64::from(file.kib);
                 continue;
             };
-            let filing = Filing::Filed { kib: file.kib };
+            let (filing, once) = (Filing::Filed { kib: file.kib }, Once::of(&content));
             // Of what a file holds nothing may be left: then it goes.
             let completed = content.is_empty() || (file.pending && content.pending.is_none());
             self.insert(Entry {
                 filing,
                 loaded: true,
+                once,
                 ..Entry::new(file.key, now, now, closed, content)
             });
             if completed {

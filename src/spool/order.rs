@@ -41,6 +41,11 @@ pub enum Done {
         full: bool,
         reason: String,
     },
+    /// The file says that the service may have it; or the error why it doesn't.
+    Marked {
+        key: Key,
+        result: Result<(), String>,
+    },
     Loaded(Vec<Loaded>),
     /// To be asked for again: until then a file says more than is left to be sent.
     NotDone {

@@ -3,6 +3,7 @@
 use crate::clock::{Boottime, Timestamp};
 use crate::delivery::Waiting;
 use crate::spool::entry::PATIENCE;
+use crate::spool::once::Once;
 use crate::spool::{Entry, Filed, Job, Key, Picked, Spool};
 use std::time::Duration;
 
@@ -26,7 +27,10 @@ impl Spool {
             if entry.is_due(now, self.disk) {
                 waiting.live |= entry.is_live(now);
                 waiting.backlog |= !entry.is_live(now);
-            } else if !entry.is_sending() && !entry.content.datums.is_empty() {
+            } else if !entry.is_sending()
+                && !entry.content.datums.is_empty()
+                && entry.once.is_none()
+            {
                 disk_is_busy |= soon;
                 let due = entry.due.max(entry.closed.boot.min(now));
                 // What is due waits for the disk, but not for long.
@@ -126,14 +130,21 @@ impl Spool {
     }
 
     fn pick(&mut self, mut wanted: impl FnMut(&Entry) -> bool) -> Picked {
-        let mut picked = Vec::new();
+        let (mut picked, mut unmarked) = (Vec::new(), Vec::new());
         for entry in &mut self.entries {
-            if wanted(entry) {
+            if !wanted(entry) {
+                continue;
+            }
+            if entry.once == Some(Once::Kept) {
+                unmarked.push(entry.key);
+            } else {
                 entry.sending = entry.content.datums.len();
                 picked.push((entry.key, entry.content.datums.clone()));
             }
         }
-        Picked::Ready(picked)
+        let waits = picked.is_empty() && !unmarked.is_empty();
+        self.mark(unmarked);
+        if waits { Picked::Loading } else { Picked::Ready(picked) }
     }
 }
 

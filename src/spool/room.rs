@@ -30,7 +30,7 @@ impl Spool {
         while let Some(entry) = self.entries.get(place) {
             let idle = !entry.loaded || entry.content.waits();
             let over = entry.due <= now && (all || (!entry.is_live(now) && idle));
-            if over && !entry.is_sending() && entry.filed().is_some() {
+            if over && entry.may_leave() {
                 self.leave_to_disk(place);
             } else {
                 place += 1;
@@ -43,8 +43,7 @@ impl Spool {
         let mut dropped = 0;
         while self.bytes > self.limits.memory_bytes {
             let idle = |entry: &Entry| !entry.is_sending();
-            let safe = |entry: &Entry| idle(entry) && entry.filed().is_some();
-            if let Some(place) = self.entries.iter().position(safe) {
+            if let Some(place) = self.entries.iter().position(Entry::may_leave) {
                 self.leave_to_disk(place);
             } else if let Some(place) = self.entries.iter().position(idle) {
                 let key = self.entries[place].key;
@@ -62,8 +61,7 @@ impl Spool {
 
     /// Gives up the oldest file; `false` where there is none that may go.
     pub(super) fn drop_oldest(&mut self) -> bool {
-        let entry =
-            self.entries.iter().position(|entry| !entry.is_sending() && entry.filed().is_some());
+        let entry = self.entries.iter().position(Entry::may_leave);
         let oldest = entry.map(|place| (self.entries[place].key, place));
         let file = match (self.filed.front(), oldest) {
             (Some(file), Some((key, _))) if file.key < key => self.filed.pop_front(),

@@ -3,6 +3,7 @@
 use crate::datum::Datum;
 use crate::identity::dress::Pending;
 use crate::spool::entry::Filing;
+use crate::spool::once::Once;
 use crate::spool::text::Content;
 use crate::spool::{Key, Spool};
 
@@ -20,6 +21,7 @@ impl Spool {
         let sent = std::mem::replace(&mut entry.sending, datums.len());
         datums.extend(entry.content.datums.drain(..).skip(sent));
         entry.content.datums = datums;
+        entry.once = entry.once.map(|_| Once::Begun);
         let after = entry.bytes();
         self.bytes = self.bytes + after - before;
         self.changed(key);
@@ -30,6 +32,7 @@ impl Spool {
         if let Some(entry) = self.entry(key) {
             entry.sending = 0;
         }
+        self.take_mark_back(key);
         // While it was being sent it could not be what makes room.
         self.make_room_on_disk();
     }

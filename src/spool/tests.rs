@@ -605,6 +605,7 @@ impl Play {
                     self.spool.kib() * 1_024 <= self.spool.limits.disk_bytes + newest + sending
                 );
             }
+            Some(Job::Mark { .. }) => {}
             Some(Job::Replace { key, closed, content }) => {
                 self.files.insert(key, (closed, content)).expect("it was there");
             }

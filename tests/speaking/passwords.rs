@@ -1,14 +1,13 @@
 //! A password that comes late and is changed: found out at the next connection, without a restart.
 
-use super::{Lonely, PERIOD, own, wait_for, write};
+use super::{Lonely, PERIOD, own, wait_for};
 use crate::support::cloudwatch::Seen;
 use crate::support::mariadb::PASSWORD;
 
 #[test]
 fn a_password_that_comes_late_and_is_changed_needs_no_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("password");
-    let lonely = Lonely::new(|_| path.clone());
+    let lonely = Lonely::new();
+    let path = lonely.password();
     let agent = lonely.start();
     let published = |count| move |seen: &Seen| seen.periods(&own(), PERIOD).len() >= count;
     // Without the file the host's own data leaves, and the finding is told once in several visits.
@@ -18,12 +17,12 @@ fn a_password_that_comes_late_and_is_changed_needs_no_restart() {
     assert_eq!(agent.count_lines("cannot read the database's password"), 1, "{said}");
     assert_eq!(lonely.reported(), None);
 
-    write(&path, &format!("{PASSWORD}\n"));
+    lonely.set_password(&format!("{PASSWORD}\n"));
     wait_for("row", PERIOD * 3, || lonely.reported().is_some());
     agent.wait_for_line("the cluster's database answers again", PERIOD);
 
     // What is connected stays so: its connection goes too.
-    write(&path, "second-word\n");
+    lonely.set_password("second-word\n");
     lonely.server.say("ALTER USER cwmem@'%' IDENTIFIED BY 'second-word'; KILL USER cwmem");
     let before = lonely.reported().unwrap();
     let later = before + 2 * PERIOD.as_secs() as i64;

@@ -1,8 +1,7 @@
 //! What an answer means for the datums of a request.
 
 use crate::batch::Parcel;
-use crate::clock::Moment;
-use crate::datum::Datum;
+use crate::clock::{Boottime, Moment};
 use crate::delivery::{Age, Change};
 use crate::health::Cause;
 use crate::publisher::desk::Desk;
@@ -34,10 +33,9 @@ impl Desk {
             Outcome::Rejected { reason } => self.divide(parcel, reason, now),
             Outcome::Retry { ambiguous, .. } => {
                 if *ambiguous {
-                    let datums = parcel.batch.datums.iter().map(Datum::is_summary);
-                    self.forget_summaries(parcel.origins.iter().copied().zip(datums));
+                    self.forget_summaries(&parcel, now.boot);
                 }
-                self.unanswered();
+                self.fail();
                 self.spool.evict(now.boot, true);
             }
         }
@@ -46,8 +44,17 @@ impl Desk {
         }
     }
 
-    /// The batch that `next` gave wasn't taken: what isn't settled waits again.
-    pub fn unanswered(&mut self) {
+    /// The batch that `next` gave was cut off: nobody will hear what became of it.
+    pub fn unanswered(&mut self, now: Boottime) {
+        let parcel = self.sending.as_mut().and_then(|sending| sending.parcels.pop_front());
+        if let Some(parcel) = parcel {
+            self.forget_summaries(&parcel, now);
+        }
+        self.fail();
+    }
+
+    /// What isn't settled waits again.
+    fn fail(&mut self) {
         if let Some(failed) = &mut self.stopping {
             *failed = true;
         }

@@ -5,11 +5,11 @@ use crate::dimension::DimensionName;
 use crate::health::Cause;
 use crate::identity::Name;
 use crate::publisher::desk::Desk;
-use crate::spool::News;
 use crate::spool::disk::{Done, Loaded, Order};
 use crate::spool::folder::OpenError;
 use crate::spool::inventory::Found;
 use crate::spool::text::{Content, Head};
+use crate::spool::{Key, News};
 
 impl Desk {
     /// Hears what became of an order.
@@ -24,6 +24,7 @@ impl Desk {
                 self.spool.refused(now.boot);
             }
             Done::Written { key, kib } => {
+                self.skip_late(now.boot);
                 let news = self.spool.written(key, kib);
                 self.tell(news, now.boot);
             }
@@ -31,6 +32,7 @@ impl Desk {
                 let news = self.spool.not_written(key, full, reason, now.boot);
                 self.tell(news, now.boot);
             }
+            Done::Marked { key, result } => self.marked(key, result, now.boot),
             Done::Loaded(files) => self.loaded(files, now),
             Done::Dropped { cause, closed, datums } => {
                 let closed = closed.filter(|(_, boot_id)| *boot_id == self.whose.boot_id);
@@ -69,6 +71,13 @@ impl Desk {
                 "undelivered data of earlier runs is found"
             );
         }
+        if found.offered > 0 {
+            tracing::warn!(
+                datums = found.offered,
+                "summaries of the cluster that an earlier run was sending may have arrived, and aren't sent again"
+            );
+        }
+        self.lose(Cause::Summary, found.offered, now);
         self.lose(Cause::Foreign, found.foreign, now);
         self.spool.found(found.files, found.taken_through);
         if found.undecided.is_some() {
@@ -77,6 +86,19 @@ impl Desk {
                 self.decide();
             }
         }
+    }
+
+    /// What was picked may go now.
+    fn marked(&mut self, key: Key, result: Result<(), String>, now: Boottime) {
+        if let Err(reason) = &result {
+            tracing::error!(
+                reason,
+                "the state directory: a cluster's summary can't be marked as sent, so it isn't"
+            );
+        }
+        let lost = self.spool.marked(key, result.is_ok());
+        self.lose(Cause::Summary, lost, now);
+        self.loaded = self.awaited.take().or(self.loaded.take());
     }
 
     fn loaded(&mut self, files: Vec<Loaded>, now: Moment) {

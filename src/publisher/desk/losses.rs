@@ -47,6 +47,7 @@ impl Desk {
             tracing::debug!(period = %{ key.period }, datums, "older than CloudWatch accepts: given up");
             self.lose(self.cause_of_age(closed, now.boot), datums, now.boot);
         }
+        self.skip_late(now.boot);
     }
 
     /// Whether data is too old because it waited, or because the clock that stamped it was wrong:

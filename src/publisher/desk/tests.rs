@@ -122,6 +122,7 @@ impl Model {
                 self.files.insert(key, (kib, head, content));
                 late.into_iter().chain([Done::Written { key, kib }]).collect()
             }
+            Order::Spool(Job::Mark { .. }) => Vec::new(),
             Order::Spool(Job::Replace { key, closed, content }) => {
                 let file = self.files.get_mut(&key).expect("it was written");
                 let head = Head::new("machine-id:a", boot_id, key.through, closed);

@@ -572,3 +572,39 @@ fn the_thread_decides_whose_the_files_are() {
         assert_eq!((found.files.len(), found.foreign), (files, foreign));
     }
 }
+
+#[test]
+fn what_may_have_been_sent_is_given_up_by_the_next_start() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut folder, _) = open(&temporary);
+    let (sent, unsent) = (key(7, 10), key(8, 10));
+    for key in [sent, unsent] {
+        folder.write(key, CLOSED, &content(0..3)).unwrap();
+        folder.mark(key, true).unwrap();
+    }
+    folder.mark(unsent, false).unwrap();
+    assert_eq!(
+        names(temporary.path(), "spool"),
+        ["0000000420-000000000010.offered.jsonl", "0000000480-000000000010.jsonl"]
+    );
+    // While this run knows better, all is as under the other name, and both can be done twice.
+    folder.mark(unsent, false).unwrap();
+    folder.mark(sent, true).unwrap();
+    folder.replace(sent, CLOSED, &content(1..3)).unwrap();
+    assert_eq!(folder.load(filed(sent, false)).unwrap().1, content(1..3));
+    assert_eq!(names(temporary.path(), "spool").len(), 2);
+    drop(folder);
+
+    let (mut folder, found) = open(&temporary);
+    assert_eq!((keys(&found), found.offered), (vec![unsent], 2));
+    assert_eq!(names(temporary.path(), "spool"), ["0000000480-000000000010.jsonl"]);
+    folder.mark(unsent, true).unwrap();
+    folder.remove(unsent).unwrap();
+    assert_eq!(names(temporary.path(), "spool"), ["taken.10"]);
+    // Somebody removed it: nothing can be sent again.
+    folder.mark(unsent, true).unwrap();
+    folder.write(sent, CLOSED, &content(0..1)).unwrap();
+    folder.mark(sent, true).unwrap();
+    assert_eq!(folder.drop(filed(sent, false)).unwrap().1, 1);
+    assert_eq!(names(temporary.path(), "spool"), ["taken.10"]);
+}

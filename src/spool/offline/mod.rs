@@ -72,6 +72,8 @@ pub enum State {
     Newer {
         reason: String,
     },
+    /// Of a cluster, and may have arrived: it isn't sent again.
+    Offered,
     /// Datums that CloudWatch refused, each with why.
     Rejected,
     /// Nothing of ours.
@@ -117,6 +119,7 @@ impl Offline {
     fn look(&self, file: PathBuf) -> Result<Option<Listed>, OfflineError> {
         let key = match part(&file) {
             Some((key, _)) => Some(key),
+            None if let Some(Name::Offered(key)) = Name::parse(&file) => Some(key),
             None if matches!(Name::parse(&file), Some(Name::Taken(_) | Name::Partial)) => {
                 return Ok(None);
             }
@@ -132,6 +135,7 @@ impl Offline {
         };
         let quarantined = file.starts_with(QUARANTINE);
         let state = match key {
+            Some(_) if part(&file).is_none() => State::Offered,
             Some(_) => self.state(&text, quarantined),
             None if file.to_string_lossy().contains("/rejected.") => State::Rejected,
             None => State::Unknown,
@@ -245,7 +249,7 @@ fn part(file: &Path) -> Option<(Key, bool)> {
     let name = SET_ASIDE.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or(name);
     match Name::parse(Path::new(name))? {
         Name::Part(key, pending) => Some((key, pending)),
-        Name::Taken(_) | Name::Partial => None,
+        Name::Taken(_) | Name::Offered(_) | Name::Partial => None,
     }
 }
 

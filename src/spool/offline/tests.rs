@@ -99,6 +99,11 @@ fn each_file_is_listed_with_what_is_in_it() {
     fs::write(spool.join(format!("{}.jsonl", key(8, 80))), "{\"cwmem_spool\":1,\n{}\n{}\n")
         .unwrap();
     fs::write(spool.join("note"), "hello").unwrap();
+    fs::copy(
+        spool.join(format!("{}.jsonl", key(1, 60))),
+        spool.join(format!("{}.offered.jsonl", key(6, 60))),
+    )
+    .unwrap();
     let quarantine = root.path().join(QUARANTINE);
     fs::write(quarantine.join("rejected.jsonl"), "{}\n{}\n").unwrap();
     let waiting = Content { datums: Vec::new(), pending: Some(pending(9)) };
@@ -114,6 +119,7 @@ fn each_file_is_listed_with_what_is_in_it() {
     ));
     let damaged = state(format!("spool/{}.jsonl", key(8, 80)));
     assert!(matches!(damaged, (State::Damaged { .. }, _, false)), "{damaged:?}");
+    assert_eq!(*state(format!("spool/{}.offered.jsonl", key(6, 60))), (State::Offered, 1, false));
     assert_eq!(*state("spool/note".to_owned()), (State::Unknown, 0, false));
     assert_eq!(*state("quarantine/rejected.jsonl".to_owned()), (State::Rejected, 2, false));
     let foreign = State::Foreign { owner: OTHER.to_owned() };
@@ -121,7 +127,7 @@ fn each_file_is_listed_with_what_is_in_it() {
         *state(format!("quarantine/foreign.0/{}.jsonl", key(2, 5_060))),
         (foreign, 1, false)
     );
-    assert_eq!(files.len(), 8, "{files:#?}");
+    assert_eq!(files.len(), 9, "{files:#?}");
 }
 
 #[test]

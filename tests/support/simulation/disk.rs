@@ -261,6 +261,8 @@ impl Thread {
                 let job = Job::Replace { key, closed, content };
                 self.note(number, key, job, replaced, around, done);
             }
+            // There is no cluster here.
+            Job::Mark { .. } => {}
             Job::Remove { key } => {
                 let removed = self.remove(key, around);
                 self.note(number, key, Job::Remove { key }, removed, around, done);

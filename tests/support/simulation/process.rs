@@ -460,7 +460,7 @@ impl Process {
     fn abort(&mut self, out: &mut Outside) -> Result<(), String> {
         if let Some(request) = self.request.take() {
             out.ledger.doubt(&request.batch.datums)?;
-            self.desk.unanswered();
+            self.desk.unanswered(moment(out).boot);
         }
         Ok(())
     }

@@ -148,7 +148,7 @@ impl World {
         let spool = self.out.files.names(SPOOL).chain(self.out.files.names(UNDECIDED));
         let parts = spool.filter_map(|(name, bytes)| match Name::parse(Path::new(name))? {
             Name::Part(key, _) => Some((key, bytes)),
-            Name::Taken(_) | Name::Partial => None,
+            Name::Taken(_) | Name::Offered(_) | Name::Partial => None,
         });
         let parts: Vec<_> = parts.collect();
         let ahead = |period: Timestamp| period.millis_since(true_time(self.out.now)) > 0;
