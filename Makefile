@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test release simulation tools lint unit docs bench soak footprint fuzz clean
+.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs bench soak footprint fuzz clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -14,6 +14,17 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 demo: release
 	$(CARGO) build --locked --example cloudwatch-double
 	tests/demo.sh
+
+# Three agents, a MariaDB server and the double: the leader is killed, the next one frozen.
+demo-cluster: release target/.apt-installed
+	$(CARGO) build --locked --example cloudwatch-double
+	tests/demo-cluster.sh
+
+# 1,000 and 10,000 simulated members of a cluster against a MariaDB server: docs/cluster-scale.md.
+fleet: target/.apt-installed
+	$(CARGO) build --locked --example fleet
+	target/debug/examples/fleet --members 1000
+	target/debug/examples/fleet --members 10000
 
 release:
 	$(CARGO) build --locked --release

@@ -44,6 +44,10 @@ struct Cli {
     #[arg(long, value_enum, default_value_t)]
     summary: Summary,
 
+    /// The length of the table's periods, as in 5s.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = span)]
+    period: Duration,
+
     /// Seconds the double's clock is ahead of the system's; negative: behind.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
@@ -128,7 +132,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     runtime.block_on(until_the_end(cli, &mut double))?;
     let seen = double.seen();
     drop(double);
-    print_summary(cli.summary, &seen);
+    print_summary(cli, &seen);
     Ok(())
 }
 
@@ -236,9 +240,9 @@ fn time(at: std::time::SystemTime) -> String {
     text.split('T').next_back().unwrap_or_default().trim_end_matches('Z').to_owned()
 }
 
-fn print_summary(summary: Summary, seen: &Seen) {
-    let table = Table::of(seen).to_string();
-    match summary {
+fn print_summary(cli: &Cli, seen: &Seen) {
+    let table = Table::by(seen, cli.period).to_string();
+    match cli.summary {
         Summary::Table => print!("\n{table}"),
         Summary::Totals => println!("{}", table.lines().next().unwrap_or_default()),
         Summary::None => {}

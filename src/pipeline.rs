@@ -86,13 +86,13 @@ where
     let behind =
         Behind { settings: publisher_settings(&config, &identity.borrow()), sink, identity: names };
     let (told_backlog, _) = watch::channel(None);
-    let known = identity.borrow().clone();
-    let member = take_part(&config, &known, place, &mut sampler, &clock, |averages| Ends {
-        averages,
-        backlog: told_backlog.subscribe(),
-        deadline: until.clone(),
-        out,
-    });
+    let member =
+        take_part(&config, in_force.subscribe(), place, &mut sampler, &clock, |averages| Ends {
+            averages,
+            backlog: told_backlog.subscribe(),
+            deadline: until.clone(),
+            out,
+        });
     let (member, task) = member.unzip();
     let asked = Asked {
         member,
@@ -292,9 +292,8 @@ pub fn identity_of(config: &Config, local: &Local) -> Identity {
 
 /// What a configuration has to know of the host.
 pub fn wanted(identity: &Identity, config: &Config) -> Wanted {
-    Wanted {
-        sets: identity.sets(config.metrics.dimensions.as_deref()),
-        // The sink has to know where to send to.
-        names: vec![DimensionName::Region],
-    }
+    // The sink has to know where to send to, and a cluster's member its name.
+    let member = config.cluster.as_ref().map(|_| DimensionName::InstanceId);
+    let names = member.into_iter().chain([DimensionName::Region]).collect();
+    Wanted { sets: identity.sets(config.metrics.dimensions.as_deref()), names }
 }

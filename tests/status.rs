@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::agent::{Agent, INSTANCE, Output, Setup};
 use support::cloudwatch::{Double, Fault, Poison};
+use support::imds::{ImdsDouble, Mode};
 use tempfile::TempDir;
 
 /// An agent with directories of its own, and whoever asks it.
@@ -126,6 +127,33 @@ fn a_directory_that_the_agent_makes_is_open_whatever_the_umask() {
     assert_eq!(mode(&host.folder.path().join("state")), 0o700);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// On EC2 before Nitro only the instance metadata tell the InstanceId. No dimension set needs it here.
+#[test]
+fn a_cluster_s_member_waits_for_its_name() {
+    let (double, imds) = (Double::start(), ImdsDouble::start_in(Mode::Absent));
+    let host = Host::new(&format!(
+        "cloudwatch = {{ endpoint_url = {:?}, region = \"eu-central-1\" }}\nidentity.ec2 = true\n\
+         metrics.dimensions = [[\"Host\"]]\n[cluster]\nname = \"web\"\ntls = \"off\"\n\
+         database = \"mysql://cwmem@127.0.0.1:9/cwmem\"\n",
+        double.url()
+    ));
+    let setup = Setup::new(&host.config).variable("AWS_EC2_METADATA_SERVICE_ENDPOINT", &imds.url());
+    let mut agent = setup.start();
+    agent.wait_for_line("waits for its InstanceId", PATIENCE);
+    wait("there is no socket", || host.socket().exists().then_some(()));
+    assert_eq!(host.report()["cluster"]["member"], "");
+    assert!(host.status(&[]).stdout.contains("web: waits for this host's InstanceId"));
+    // One that is stopped meanwhile ends.
+    agent.signal("TERM");
+    assert!(agent.wait(PATIENCE).0.success());
+
+    let agent = setup.start();
+    imds.set(Mode::Normal);
+    let line = agent.wait_for_line("this host is a member of a cluster", PATIENCE);
+    assert!(line.contains(INSTANCE), "{line}");
+    host.report_that(|report| report["cluster"]["member"] == INSTANCE);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::cluster::token::Tokens;
 use crate::config::{self, Config};
 use crate::dimension::DimensionName;
 use crate::environment::variable;
-use crate::identity::Identity;
+use crate::identity::{Identity, Name};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,19 +24,15 @@ pub enum Impossible {
     Period(#[from] BadPeriod),
 }
 
-/// `None` where no cluster is configured.
-pub fn settings(
-    config: &Config,
-    identity: &Identity,
-    place: f64,
-) -> Result<Option<Settings>, Impossible> {
+/// `None` where no cluster is configured. The member isn't named yet.
+pub fn settings(config: &Config, place: f64) -> Result<Option<Settings>, Impossible> {
     let Some(cluster) = &config.cluster else { return Ok(None) };
     let timing = Timing::new(config.publish.period)?;
     let database = database(config, cluster, timing.wait_timeout(), timing.statement_deadline())?;
     Ok(Some(Settings {
         lock: LockName::leader(schema(cluster), &cluster.name),
         cluster: cluster.name.clone(),
-        member: member(identity),
+        member: String::new(),
         database,
         timing,
         patience: Patience {
@@ -95,19 +91,46 @@ pub fn schema(cluster: &config::Cluster) -> &str {
     cluster.database.rsplit('/').next().unwrap_or_default()
 }
 
-/// The InstanceId where it is known at once, else the host's name, which no two members should
-/// share; what a row can't hold is left out.
-pub fn member(identity: &Identity) -> String {
-    let name = identity
-        .instance_id_at_once()
-        .or_else(|| identity.known(&DimensionName::Host))
-        .unwrap_or_default();
+/// This host's name in its cluster: the InstanceId, else the host's own name; what a row can't hold
+/// is left out. `None` while the instance metadata may still tell an InstanceId, as on EC2 before
+/// Nitro. Two hosts may have the same name and would share a row, and a name that changes would
+/// leave a member behind that counts as missing: so it is waited for, as the host's own data waits
+/// for it.
+pub fn member(identity: &Identity) -> Option<String> {
+    let name = match identity.state(&DimensionName::InstanceId) {
+        Name::Known(id) => id,
+        Name::Absent => identity.known(&DimensionName::Host).unwrap_or_default(),
+        Name::Unknown => return None,
+    };
     let fine = |character: &char| character.is_ascii_graphic();
     let name: String = name.chars().filter(fine).take(LONGEST_MEMBER).collect();
-    if name.is_empty() { "unnamed".to_owned() } else { name }
+    Some(if name.is_empty() { "unnamed".to_owned() } else { name })
 }
 
 /// The column `member`.
 const LONGEST_MEMBER: usize = 64;
 /// systemd's LoadCredential=.
 const CREDENTIAL: &str = "cwmem.mysql-password";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::fixture::{Given, document, laptop, nitro, xen};
+
+    #[test]
+    fn a_member_has_one_name_for_good() {
+        let given = Given::default();
+        assert_eq!(member(&given.on(&nitro())).as_deref(), Some("i-0123456789abcdef0"));
+        assert_eq!(member(&given.on(&laptop())).as_deref(), Some("ip-10-0-0-10"));
+        let mut old = given.on(&xen());
+        assert_eq!(member(&old), None, "the metadata will tell");
+        old.learn_document(&document());
+        assert_eq!(member(&old).as_deref(), Some("i-0aaaaaaaaaaaaaaa0"));
+        let mut given = Given::default();
+        given.identity.imds = false;
+        assert_eq!(member(&given.on(&xen())).as_deref(), Some("ip-10-0-0-10"));
+        given.identity.host = Some(format!("web 1 {}", "x".repeat(80)));
+        let name = member(&given.on(&laptop())).unwrap();
+        assert_eq!((name.len(), &name[..5]), (64, "web1x"));
+    }
+}

@@ -70,6 +70,12 @@ impl<C> Member<C> {
         }
     }
 
+    /// Where its name wasn't known from the start.
+    pub fn named(mut self, name: String) -> Member<C> {
+        self.settings.member = name;
+        self
+    }
+
     /// Where it is noted what this member is.
     pub fn seen(&self) -> Rc<Cell<Seen>> {
         self.seen.clone()
@@ -85,7 +91,7 @@ impl<C> Member<C> {
             self.note(now.boot);
             // A visit's connection lives on for this only.
             if !matches!(step, Step::TryLock { .. }) {
-                self.link.end_visit();
+                self.link.end_visit().await;
             }
             match step {
                 Step::Wait(until) => self.wait(until, &mut alarm).await,

@@ -3,6 +3,7 @@
 
 pub mod configured;
 pub mod database;
+pub mod fold;
 pub mod member;
 pub mod name;
 pub mod named_lock;

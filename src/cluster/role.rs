@@ -28,6 +28,8 @@ pub struct Role {
     /// This member's place among its cluster, 0..1, the same for ever.
     place: f64,
     state: State,
+    /// When it was first asked for a step.
+    began: Option<Boottime>,
     /// The last period that was reported, and when that began.
     reported: Option<(i64, Boottime)>,
     abstains_until: Option<Boottime>,
@@ -63,6 +65,7 @@ impl Role {
             timing,
             place: place.clamp(0.0, 1.0),
             state: State::Follower,
+            began: None,
             reported: None,
             abstains_until: None,
             obstacle: None,
@@ -111,6 +114,7 @@ impl Role {
     /// `Ended` apart.
     pub fn next(&mut self, now: Moment) -> Step {
         self.sent = now.boot;
+        self.began.get_or_insert(now.boot);
         if let Some(stop) = self.stop {
             self.begin_to_stop(stop, now.boot);
         }
@@ -193,7 +197,11 @@ impl Role {
         let last = current.saturating_sub(1).saturating_mul(i64::from(self.timing.seconds()));
         let rest = Duration::from_millis(shifted.rem_euclid(millis(period)).unsigned_abs());
         let next = now.boot.plus(period - rest);
-        let Some((reported, at)) = self.reported else { return Ok(last) };
+        let Some((reported, at)) = self.reported else {
+            // Members that all start at once don't all visit at once.
+            let due = self.began.map_or(now.boot, |began| began.plus(place));
+            return if now.boot < due { Err(due) } else { Ok(last) };
+        };
         if reported == last {
             return Err(next);
         }

@@ -65,33 +65,126 @@ impl Patience {
     }
 }
 
-/// The figures of the period that starts at `period`, in Unix seconds, stamped with its start. What
-/// has no value without a reporting member, or with a single one, is absent.
-pub fn figures(rows: &[Row], period: i64, patience: &Patience) -> Vec<Figure> {
-    let reporting: Vec<&Row> = rows.iter().filter(|row| row.period == period).collect();
-    let present = |wanted| {
-        rows.iter().filter(|row| patience.presence(row.age_millis) == wanted).count() as f64
-    };
-    let mut used = Distribution::new(Grain::Tenth);
-    for row in &reporting {
-        used.add(row.used_percent, 1);
+/// A period's rows, folded one after the other: many take no more memory than few.
+#[derive(Debug, Clone)]
+pub struct Folding {
+    /// Its start, in Unix seconds.
+    period: i64,
+    patience: Patience,
+    rows: u64,
+    there: u64,
+    missing: u64,
+    forgotten: u64,
+    /// Of the members that report.
+    used: Distribution,
+    pressed: u64,
+    total: Memory,
+    /// That of the member with the largest use.
+    largest: Option<Memory>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Memory {
+    members: u64,
+    usable: u128,
+    available: u128,
+}
+
+impl Folding {
+    pub fn new(period: i64, patience: Patience) -> Folding {
+        Folding {
+            period,
+            patience,
+            rows: 0,
+            there: 0,
+            missing: 0,
+            forgotten: 0,
+            used: Distribution::new(Grain::Tenth),
+            pressed: 0,
+            total: Memory::default(),
+            largest: None,
+        }
     }
-    let pressed = reporting.iter().filter(|row| row.under_pressure).count() as f64;
-    let any = !reporting.is_empty();
-    let timestamp = Timestamp(period.saturating_mul(1_000));
-    [
-        (USED, Unit::Percent, (!used.is_empty()).then(|| used.values())),
-        (MEMBERS, Unit::Count, Some(one(present(Presence::There)))),
-        (MISSING, Unit::Count, Some(one(present(Presence::Missing)))),
-        (PRESSED, Unit::Count, any.then(|| one(pressed))),
-        (AVAILABLE, Unit::Bytes, any.then(|| one(available(&reporting) as f64))),
-        (HEADROOM, Unit::Percent, headroom(&reporting).map(one)),
-    ]
-    .into_iter()
-    .filter_map(|(name, unit, statistics)| {
-        Some(Figure { name: name.into(), unit, timestamp, statistics: statistics? })
-    })
-    .collect()
+
+    pub fn add(&mut self, row: &Row) {
+        self.rows += 1;
+        *match self.patience.presence(row.age_millis) {
+            Presence::There => &mut self.there,
+            Presence::Missing => &mut self.missing,
+            Presence::Forgotten => &mut self.forgotten,
+        } += 1;
+        if row.period != self.period {
+            return;
+        }
+        self.used.add(row.used_percent, 1);
+        self.pressed += u64::from(row.under_pressure);
+        let memory =
+            Memory { members: 1, usable: row.usable.into(), available: row.available.into() };
+        self.total = self.total.and(memory);
+        if self.largest.is_none_or(|largest| largest.used() <= memory.used()) {
+            self.largest = Some(memory);
+        }
+    }
+
+    /// Of all members that are known, whether they report or not.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Members whose rows can go.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Stamped with the period's start. What has no value without a reporting member, or with a
+    /// single one, is absent.
+    pub fn figures(&self) -> Vec<Figure> {
+        let any = self.total.members > 0;
+        let timestamp = Timestamp(self.period.saturating_mul(1_000));
+        [
+            (USED, Unit::Percent, (!self.used.is_empty()).then(|| self.used.values())),
+            (MEMBERS, Unit::Count, Some(one(self.there as f64))),
+            (MISSING, Unit::Count, Some(one(self.missing as f64))),
+            (PRESSED, Unit::Count, any.then(|| one(self.pressed as f64))),
+            (AVAILABLE, Unit::Bytes, any.then(|| one(self.total.available as f64))),
+            (HEADROOM, Unit::Percent, self.headroom().map(one)),
+        ]
+        .into_iter()
+        .filter_map(|(name, unit, statistics)| {
+            Some(Figure { name: name.into(), unit, timestamp, statistics: statistics? })
+        })
+        .collect()
+    }
+
+    /// How much of the others' memory is left once they carry what the largest member used: in
+    /// percent, below zero where they can't. Absent with fewer than two members.
+    fn headroom(&self) -> Option<f64> {
+        let lost = self.largest.filter(|_| self.total.members > 1)?;
+        let usable = self.total.usable - lost.usable;
+        let left = (self.total.available - lost.available) as f64 - lost.used() as f64;
+        (usable > 0).then(|| 100.0 * left / usable as f64)
+    }
+}
+
+impl Memory {
+    fn and(self, other: Memory) -> Memory {
+        Memory {
+            members: self.members + other.members,
+            usable: self.usable + other.usable,
+            available: self.available + other.available,
+        }
+    }
+
+    fn used(self) -> u128 {
+        self.usable.saturating_sub(self.available)
+    }
+}
+
+/// The figures of rows that are all at hand.
+pub fn figures(rows: &[Row], period: i64, patience: &Patience) -> Vec<Figure> {
+    let mut folding = Folding::new(period, *patience);
+    rows.iter().for_each(|row| folding.add(row));
+    folding.figures()
 }
 
 /// The figures as they are sent.
@@ -106,23 +199,6 @@ pub fn datums(
     let resolution = Resolution::of(timing.period());
     let dress = |figure| Datum::new(namespace.clone(), dimensions.clone(), resolution, figure);
     figures.iter().map(dress).collect()
-}
-
-/// How much of the others' memory is left once they carry what the largest member used: in percent,
-/// below zero where they can't. Absent with fewer than two members.
-fn headroom(reporting: &[&Row]) -> Option<f64> {
-    (reporting.len() > 1).then_some(())?;
-    let use_of = |row: &Row| row.usable.saturating_sub(row.available);
-    let lost = reporting.iter().enumerate().max_by_key(|(_, row)| use_of(row))?;
-    let others = || reporting.iter().enumerate().filter(|(place, _)| *place != lost.0);
-    let available: i128 = others().map(|(_, row)| i128::from(row.available)).sum();
-    let usable: i128 = others().map(|(_, row)| i128::from(row.usable)).sum();
-    let left = available - i128::from(use_of(lost.1));
-    (usable > 0).then(|| 100.0 * left as f64 / usable as f64)
-}
-
-fn available(reporting: &[&Row]) -> u128 {
-    reporting.iter().map(|row| u128::from(row.available)).sum()
 }
 
 /// A single value that counts once.

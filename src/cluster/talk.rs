@@ -27,6 +27,16 @@ pub async fn rows(
     Ok(rows.into_iter().map(Cells).collect())
 }
 
+/// All rows of a question, one after the other.
+pub async fn each(
+    connection: &mut Connection,
+    statement: &Statement,
+    mut row: impl FnMut(Cells),
+) -> Result<(), TalkError> {
+    connection.each(statement.text, values(statement), |found| row(Cells(found))).await?;
+    Ok(())
+}
+
 /// The first row of a question that has one.
 pub async fn row(connection: &mut Connection, statement: &Statement) -> Result<Cells, TalkError> {
     let rows = rows(connection, statement).await?;

@@ -12,7 +12,7 @@ use crate::owner::Owner;
 use crate::publisher::{Backlog, Whose};
 use crate::sampler::Seen;
 use crate::status::report::{self, Past, Report};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
@@ -32,7 +32,8 @@ pub struct Asked {
 
 pub struct Member {
     pub cluster: String,
-    pub name: String,
+    /// Once it is known.
+    pub name: Rc<OnceCell<String>>,
     pub seen: Rc<Cell<member::Seen>>,
 }
 
@@ -46,6 +47,13 @@ pub struct InForce {
 pub fn in_force(config: &Config, identity: watch::Receiver<Identity>) -> InForce {
     let sets = identity.borrow().sets(config.metrics.dimensions.as_deref());
     InForce { config: told(config, &sets), sets, identity }
+}
+
+impl InForce {
+    /// Until a reload.
+    pub fn identity(&self) -> watch::Receiver<Identity> {
+        self.identity.clone()
+    }
 }
 
 impl Asked {
@@ -95,7 +103,7 @@ impl Member {
         let seen = self.seen.get();
         report::Cluster {
             name: self.cluster.clone(),
-            member: self.name.clone(),
+            member: self.name.get().cloned().unwrap_or_default(),
             heard: seen.heard.map(|heard| past(heard, now)),
             failing: seen.failing.map(|since| boot_past(since, now)),
             obstacle: seen.obstacle.map(words),

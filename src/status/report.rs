@@ -61,7 +61,7 @@ pub struct Config {
 #[serde(default)]
 pub struct Cluster {
     pub name: String,
-    /// This host's name in it.
+    /// This host's name in it; empty as long as it isn't known.
     pub member: String,
     /// When the database did last what it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]

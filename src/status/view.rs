@@ -105,6 +105,9 @@ fn member(cluster: &Cluster, role: &str) -> String {
         (None, Some(heard)) => format!("the database answered {} ago", age(heard.seconds_ago)),
         (None, None) => "the database wasn't asked yet".to_owned(),
     };
+    if member.is_empty() {
+        return format!("{name}: waits for this host's InstanceId, its name there");
+    }
     let obstacle = obstacle.as_ref().map(|obstacle| format!("; can't lead: {obstacle}"));
     format!("{name}: {member} is {role}; {database}{}", obstacle.unwrap_or_default())
 }

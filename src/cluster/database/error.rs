@@ -74,7 +74,6 @@ const TOO_MANY_CONNECTIONS: u16 = 1_040;
 const HOST_DENIED: u16 = 1_130;
 const DATABASE_DENIED: u16 = 1_044;
 pub(super) const ACCESS_DENIED: u16 = 1_045;
-pub(super) const UNKNOWN_VARIABLE: u16 = 1_193;
 const TOO_MANY_OF_USER: u16 = 1_203;
 const ACCESS_DENIED_NO_PASSWORD: u16 = 1_698;
 const GONE_AWAY: u16 = 2_006;

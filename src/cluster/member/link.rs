@@ -3,12 +3,11 @@
 use crate::average::Average;
 use crate::clock::{Boottime, Clock, Timestamp};
 use crate::cluster::database::{Connection, DatabaseError};
+use crate::cluster::fold::fold;
 use crate::cluster::member::{Ends, Settings};
 use crate::cluster::named_lock::{LockError, NamedLock};
-use crate::cluster::overview::member_row;
 use crate::cluster::role::{Beat, Cluster, Heard, Step};
 use crate::cluster::statements::{self, Report, Statement};
-use crate::cluster::summary;
 use crate::cluster::talk::{self, TalkError};
 use crate::sampler::{ClusterSummary, Message};
 use crate::window::Figure;
@@ -65,10 +64,11 @@ impl From<LockError> for Failure {
 }
 
 impl Link {
-    /// Drops a visit's connection, if there is one.
-    pub fn end_visit(&mut self) {
-        if let Link::Visit(_) = self {
-            *self = Link::None;
+    /// Ends a visit's connection, if there is one.
+    pub async fn end_visit(&mut self) {
+        match std::mem::take(self) {
+            Link::Visit(connection) => connection.end().await,
+            other => *self = other,
         }
     }
 
@@ -97,10 +97,13 @@ impl Link {
                 return Ok(Heard::Claimed(talk::change(self.session()?, &claim).await? == 1));
             }
             Step::Fold { period, spool_by, .. } => {
-                let figures = self.fold(period, settings).await?;
-                speak(cluster, period, figures, spool_by, ends);
-                let forget = settings.patience.forget_after.as_secs();
-                self.tidy(&statements::forget(cluster, forget)).await?;
+                let folded = fold(self.session()?, cluster, period, &settings.patience).await?;
+                speak(cluster, period, folded.figures(), spool_by, ends);
+                // The statement locks every row that it looks at.
+                if folded.forgotten() > 0 {
+                    let forget = settings.patience.forget_after.as_secs();
+                    self.tidy(&statements::forget(cluster, forget)).await?;
+                }
             }
             Step::Report { period, .. } => {
                 if let Some(report) = report(period, ends, Duration::ZERO, clock).await {
@@ -113,13 +116,14 @@ impl Link {
             }
             Step::Release { .. } => {
                 if let Link::Lock(lock) = std::mem::take(self) {
-                    drop(lock.release().await?);
+                    lock.release().await?.end().await;
                 }
             }
             Step::Deregister { by } => {
                 let time = by.since(clock.now().boot);
                 let mut connection = settings.database.connect(time).await?;
                 talk::change(&mut connection, &statements::deregister(cluster, member)).await?;
+                connection.end().await;
             }
             Step::Wait(_) | Step::Close | Step::Ended => {}
         }
@@ -193,13 +197,6 @@ impl Link {
             Err(LockError::Held { .. }) => Ok(Heard::Locked(false)),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn fold(&mut self, period: i64, settings: &Settings) -> Result<Vec<Figure>, Failure> {
-        let statement = statements::members(&settings.cluster);
-        let rows = talk::rows(self.session()?, &statement).await?;
-        let rows = rows.iter().map(member_row).collect::<Result<Vec<_>, _>>()?;
-        Ok(summary::figures(&rows, period, &settings.patience))
     }
 
     fn session(&mut self) -> Result<&mut Connection, Failure> {

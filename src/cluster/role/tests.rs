@@ -92,8 +92,11 @@ impl Member {
 #[test]
 fn a_follower_visits_once_a_period_at_its_place() {
     let mut member = Member::new(0.5);
-    let by = member.boot(5_000);
-    // The first visit is made at once, for the last period whose turn has come.
+    member.now = -25_000;
+    // The first visit is made at its place after the start, for the last period whose turn has come.
+    assert_eq!(member.next(), Step::Wait(member.boot(-10_000)));
+    member.now = -10_000;
+    let by = member.boot(-5_000);
     assert_eq!(member.next(), Step::Visit { period: START - 2 * P, by });
     member.visited(Some(20_000));
     assert_eq!(member.next(), Step::Wait(member.boot(15_000)));
@@ -117,7 +120,10 @@ fn only_a_stale_claim_is_tried_after() {
         (Some(-3_600_000), 0.0, true),
     ] {
         let mut member = Member::new(place);
-        member.next();
+        if let Step::Wait(_) = member.next() {
+            member.now += P * 1_000 / 2;
+            member.next();
+        }
         member.visited(age);
         let step = member.next();
         assert_eq!(matches!(step, Step::TryLock { .. }), tries, "{age:?} {place}: {step:?}");

@@ -13,9 +13,14 @@ pub struct Table {
 
 impl Table {
     pub fn of(seen: &Seen) -> Self {
+        Self::by(seen, PERIOD)
+    }
+
+    /// Of periods that are shorter, or longer.
+    pub fn by(seen: &Seen, period: Duration) -> Self {
         Self {
             title: totals(seen),
-            rows: seen.series().iter().flat_map(|it| rows(seen, it)).collect(),
+            rows: seen.series().iter().flat_map(|it| rows(seen, it, period)).collect(),
         }
     }
 }
@@ -70,8 +75,8 @@ fn totals(seen: &Seen) -> String {
     )
 }
 
-fn rows(seen: &Seen, series: &Series) -> Vec<[String; 8]> {
-    let periods = seen.periods(series, PERIOD);
+fn rows(seen: &Seen, series: &Series, period: Duration) -> Vec<[String; 8]> {
+    let periods = seen.periods(series, period);
     periods.iter().map(|(start, statistics)| row(series, *start, statistics)).collect()
 }
 
