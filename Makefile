@@ -74,10 +74,11 @@ bench:
 	$(CARGO) bench --locked
 
 # The property tests with a hundred times as many cases, the footprint over ten minutes, a million
-# simulated hours, 300,000 lives of a cluster, ten thousand kills, and a disk that stands still for two minutes.
+# simulated hours, 300,000 lives of a cluster, two hours of twenty agents under faults, ten thousand kills, and a disk that stands still for two minutes.
 soak: tools footprint simulation
 	target/simulation/examples/simulation --seeds 0..41667 --hours 24
 	CWMEM_CLUSTER_SEEDS=0..300000 $(CARGO) test --locked --test cluster_simulation two_thousand -- --nocapture
+	CWMEM_CLUSTER_SECONDS=7200 $(CARGO) test --locked --test cluster no_fault -- --nocapture
 	PROPTEST_CASES=25600 $(CARGO) test --locked --lib
 	CWMEM_KILLS=10000 CWMEM_FROZEN=120 $(CARGO) test --locked --test delivery -- --nocapture
 

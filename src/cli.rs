@@ -1,7 +1,6 @@
 //! The command line: parses it, loads what every command needs, and hands over to the command.
 
 use crate::allocator;
-use crate::clock::Clock;
 use crate::command;
 use crate::command::output;
 use crate::command::run::Loader;
@@ -9,6 +8,7 @@ use crate::config::{self, Config, Overrides, State};
 use crate::environment;
 use crate::exit::Exit;
 use crate::log;
+use crate::rehearsal;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -125,8 +125,9 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             return Exit::Unavailable;
         }
     };
-    let clock = Clock::System;
+    let clock = rehearsal::clock();
     let exit = runtime.block_on(async {
+        tokio::task::spawn_local(rehearsal::keep_stepping(clock.clone()));
         match command {
             Command::Run => command::run::run(config, load, clock).await,
             Command::Once(options) => command::once::run(&config, options, &clock).await,

@@ -9,6 +9,7 @@ pub mod allocator;
 pub mod clock;
 pub mod environment;
 pub mod exit;
+pub mod rehearsal;
 pub mod table;
 
 pub mod owner;

@@ -67,7 +67,7 @@ pub async fn overview(
     let rows = talk::rows(connection, &statements::status(cluster)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let members = talk::rows(connection, &statements::members(cluster)).await?;
-    let members = members.iter().map(member_row).collect::<Result<Vec<_>, _>>()?;
+    let members: Vec<Row> = members.iter().filter_map(|row| member_row(row).ok()).collect();
     Ok(Some(of(cluster, row, &members, patience)?))
 }
 
@@ -124,7 +124,8 @@ fn member(row: &Row, patience: Option<Patience>) -> Member {
     }
 }
 
-/// As `statements::members` selects it.
+/// As `statements::members` selects it. An error where no member can have written that: its row is
+/// to be left out, or it would stand in the way of all others.
 pub fn member_row(row: &Cells) -> Result<Row, TalkError> {
     let unsigned = |place| row.needed(place).map(|value| u64::try_from(value).unwrap_or(0));
     Ok(Row {

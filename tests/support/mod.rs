@@ -16,3 +16,4 @@ pub mod cloudwatch;
 pub mod imds;
 pub mod mariadb;
 pub mod proxy;
+pub mod relay;

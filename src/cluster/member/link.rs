@@ -9,6 +9,7 @@ use crate::cluster::named_lock::{LockError, NamedLock};
 use crate::cluster::role::{Beat, Cluster, Heard, Step};
 use crate::cluster::statements::{self, Report, Statement};
 use crate::cluster::talk::{self, TalkError};
+use crate::rehearsal;
 use crate::sampler::{ClusterSummary, Message};
 use crate::window::Figure;
 use std::time::Duration;
@@ -92,6 +93,7 @@ impl Link {
             }
             Step::TryLock { .. } => return self.try_lock(settings).await,
             Step::Heartbeat { .. } => return self.beat(settings).await,
+            Step::Claim { .. } if rehearsal::grants_claims() => return Ok(Heard::Claimed(true)),
             Step::Claim { period, .. } => {
                 let claim = statements::claim(cluster, member, period, timing);
                 return Ok(Heard::Claimed(talk::change(self.session()?, &claim).await? == 1));
