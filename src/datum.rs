@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::dimension::Dimension;
 use crate::distribution::Statistics;
+use crate::metric::NATIVELY;
 use crate::units::Unit;
 use crate::window::Figure;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -71,11 +72,11 @@ impl Datum {
     }
 }
 
-/// A datum less its namespace and dimensions.
+/// A datum less its namespace and dimensions; whoever takes it knows which these are.
 impl From<Datum> for Figure {
     fn from(datum: Datum) -> Figure {
         let Datum { name, unit, timestamp, statistics, .. } = datum;
-        Figure { name, unit, timestamp, statistics }
+        Figure { name, publication: NATIVELY, unit, timestamp, statistics }
     }
 }
 

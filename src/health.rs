@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::clock::{Boottime, Timestamp};
 use crate::distribution::Statistics;
+use crate::metric::NATIVELY;
 use crate::units::Unit;
 use crate::window::Figure;
 
@@ -111,7 +112,13 @@ impl Health {
     pub fn spool_bytes(timestamp: Timestamp, bytes: u64) -> Option<Figure> {
         let statistics = Statistics::Values { values: [bytes as f64].into(), counts: [1].into() };
         let name = Cow::Borrowed("AgentSpoolBytes");
-        (bytes > 0).then_some(Figure { name, unit: Unit::Bytes, timestamp, statistics })
+        (bytes > 0).then_some(Figure {
+            name,
+            publication: NATIVELY,
+            unit: Unit::Bytes,
+            timestamp,
+            statistics,
+        })
     }
 
     /// AgentDropped for what was given up since the last call, stamped `timestamp`; its dimension
@@ -126,7 +133,16 @@ impl Health {
                 let statistics =
                     Statistics::Values { values: [new as f64].into(), counts: [1].into() };
                 let name = Cow::Borrowed("AgentDropped");
-                figures.push((cause, Figure { name, unit: Unit::Count, timestamp, statistics }));
+                figures.push((
+                    cause,
+                    Figure {
+                        name,
+                        publication: NATIVELY,
+                        unit: Unit::Count,
+                        timestamp,
+                        statistics,
+                    },
+                ));
             }
         }
         figures

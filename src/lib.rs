@@ -17,6 +17,8 @@ pub mod source;
 
 pub mod sample;
 
+pub mod formula;
+
 pub mod metric;
 
 pub mod column;
@@ -40,6 +42,8 @@ pub mod dimension;
 pub mod datum;
 
 pub mod batch;
+
+pub mod preset;
 
 pub mod config;
 

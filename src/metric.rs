@@ -3,6 +3,7 @@
 //! T MemTotal, A MemAvailable, H the huge page pool, ST SwapTotal, SF SwapFree. A formula whose
 //! fields the kernel doesn't give has no value; it never becomes zero.
 
+use crate::formula::Combination;
 use crate::sample::{Difference, Needs, Rates, Sample, VmStatNeed};
 use crate::source::meminfo::MemInfo;
 use crate::source::pressure::Pressure;
@@ -20,15 +21,20 @@ pub struct Metric {
     pub sparse: bool,
     pub formula: Formula,
     /// The columns that the formula uses; an extra field's is its own.
-    pub columns: &'static [&'static str],
+    pub columns: Cow<'static, [&'static str]>,
     /// The formula in the kernel's field names, for people.
     pub words: Cow<'static, str>,
+    /// Whose namespace and dimension sets it is published under: cwmem's own, or a preset's by its
+    /// place in the configuration.
+    pub publication: u16,
 }
 
 /// How a value comes out of a sample.
 #[derive(Debug, Clone, Copy)]
 pub enum Formula {
     MemInfo(fn(&MemInfo) -> Option<f64>),
+    /// The same as data, in units of so many bytes.
+    Fields(&'static Combination, f64),
     /// The extra field of /proc/meminfo at this place of the configuration's list.
     Extra(usize),
     /// Stalled microseconds since boot: the share of the elapsed time, in percent.
@@ -53,6 +59,10 @@ impl Metric {
         match self.formula {
             Formula::MemInfo(formula) => {
                 Some(Value::Weighted(formula(sample.meminfo.as_ref()?)?, covered))
+            }
+            Formula::Fields(fields, unit) => {
+                let value = fields.value(sample.meminfo.as_ref()?)? / unit;
+                Some(Value::Weighted(value, covered))
             }
             Formula::Extra(place) => {
                 Some(Value::Weighted((*sample.extras.get(place)?)? as f64, covered))
@@ -81,16 +91,18 @@ impl Metric {
             grain: Grain::ThreeDigits,
             sparse: false,
             formula: Formula::Extra(place),
-            columns: &[],
+            columns: Cow::Borrowed(&[]),
             words: Cow::Owned(name.to_owned()),
+            publication: NATIVELY,
         }
     }
 }
 
-/// Two metrics are the same if they publish under the same name: the catalogue holds each once.
+/// Two metrics are the same if they publish under the same name in the same publication, which
+/// holds each once.
 impl PartialEq for Metric {
     fn eq(&self, other: &Metric) -> bool {
-        self.name == other.name
+        self.name == other.name && self.publication == other.publication
     }
 }
 
@@ -104,6 +116,7 @@ pub fn native(name: &str) -> Option<&'static Metric> {
 pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Needs {
     let any = |wanted: fn(&Formula) -> bool| metrics.iter().any(|metric| wanted(&metric.formula));
     Needs {
+        zoneinfo: metrics.iter().any(|metric| metric.columns.contains(&ZONES)),
         pressure: watch_pressure || any(|formula| matches!(formula, Formula::Stall(_))),
         vmstat: match watch_pressure || any(|formula| matches!(formula, Formula::Events(_))) {
             _ if any(|formula| matches!(formula, Formula::Rate(_))) => VmStatNeed::Rates,
@@ -171,8 +184,9 @@ const fn row(
     words: &'static str,
 ) -> Metric {
     let grain = if matches!(unit, Unit::Percent) { Grain::Tenth } else { Grain::ThreeDigits };
-    let (name, words) = (Cow::Borrowed(name), Cow::Borrowed(words));
-    Metric { name, unit, grain, sparse, formula, columns, words }
+    let (name, columns, words) =
+        (Cow::Borrowed(name), Cow::Borrowed(columns), Cow::Borrowed(words));
+    Metric { name, unit, grain, sparse, formula, columns, words, publication: NATIVELY }
 }
 
 /// Every metric of the host that cwmem knows, the ones on by default first.
@@ -293,6 +307,12 @@ const USABLE: [&str; 5] = [
     "meminfo:Hugepagesize",
 ];
 const SWAP: [&str; 2] = ["meminfo:SwapTotal", "meminfo:SwapFree"];
+
+/// Only formulas that stand in for MemAvailable use it.
+const ZONES: &str = "zoneinfo:low";
+
+/// The publication of cwmem's own metrics.
+pub const NATIVELY: u16 = 0;
 
 /// The names that are on where the configuration says nothing.
 pub const DEFAULT: [&str; 4] =

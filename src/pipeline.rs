@@ -11,6 +11,7 @@ use crate::cluster::member::Ends;
 use crate::config::Config;
 use crate::dimension::DimensionName;
 use crate::identity::discover::{Wanted, discover};
+use crate::identity::dress::Publications;
 use crate::identity::imds::Imds;
 use crate::identity::{Identity, Local};
 use crate::log;
@@ -293,7 +294,7 @@ pub fn identity_of(config: &Config, local: &Local) -> Identity {
 /// What a configuration has to know of the host.
 pub fn wanted(identity: &Identity, config: &Config) -> Wanted {
     Wanted {
-        sets: identity.sets(config.metrics.dimensions.as_deref()),
+        sets: Publications::of(config, identity).sets(),
         // The sink has to know where to send to.
         names: vec![DimensionName::Region],
     }

@@ -6,6 +6,7 @@ use crate::source::meminfo::{self, Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
 use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
+use crate::source::zoneinfo::Watermarks;
 use crate::units::Tenths;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub struct Sample {
 pub struct Needs {
     pub pressure: bool,
     pub vmstat: VmStatNeed,
+    /// Only ever looked at where MemAvailable is missing.
+    pub zoneinfo: bool,
     pub extras: Vec<String>,
 }
 
@@ -57,6 +60,7 @@ pub struct Sources {
     vmstat: Option<Source<vmstat::Reader>>,
     vmstat_need: VmStatNeed,
     vmstat_read: Option<VmStatRead>,
+    watermarks: Watermarks,
     /// What the first /proc/meminfo lacked is said.
     lacks_said: bool,
     reports: Vec<Report>,
@@ -104,6 +108,7 @@ impl Sources {
             vmstat,
             vmstat_need: needs.vmstat,
             vmstat_read: None,
+            watermarks: Watermarks::new(needs.zoneinfo),
             lacks_said: false,
             reports,
         }
@@ -121,6 +126,11 @@ impl Sources {
             || MemInfoReader::open(root),
             |reader| reader.read(extras, values),
         );
+        if let Some(info) = &mut sample.meminfo
+            && info.available.is_none()
+        {
+            info.low_watermark = self.watermarks.low(root, now.boot);
+        }
         match &sample.meminfo {
             None => sample.extras.fill(None),
             Some(_) if self.lacks_said => {}
@@ -298,7 +308,12 @@ mod tests {
     }
 
     fn needs() -> Needs {
-        Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: vec!["Slab".into()] }
+        Needs {
+            pressure: true,
+            vmstat: VmStatNeed::Rates,
+            extras: vec!["Slab".into()],
+            ..Needs::default()
+        }
     }
 
     #[test]
@@ -321,7 +336,7 @@ mod tests {
     /// The seconds at which /proc/vmstat is read, with a stall in second 7 and 8.
     fn read_at(need: VmStatNeed, pressure: bool) -> Vec<u64> {
         let root = tree();
-        let needs = Needs { pressure, vmstat: need, extras: Vec::new() };
+        let needs = Needs { pressure, vmstat: need, ..Needs::default() };
         let mut sources = Sources::open(root.path(), &needs, Boottime(0));
         let mut sample = Sample::new(moment(0), 0);
         let mut read = Vec::new();

@@ -47,6 +47,8 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub name: Cow<'static, str>,
+    /// Its metric's.
+    pub publication: u16,
     pub unit: Unit,
     /// The period's start.
     pub timestamp: Timestamp,
@@ -121,6 +123,7 @@ impl Window {
             Some(Figure {
                 statistics: series.take(form)?,
                 name: series.metric.name.clone(),
+                publication: series.metric.publication,
                 unit: series.metric.unit,
                 timestamp,
             })

@@ -9,6 +9,7 @@ use crate::cluster::timing::{FORGET_AFTER, Timing};
 use crate::datum::{Datum, Resolution};
 use crate::dimension::Dimension;
 use crate::distribution::{Distribution, Statistics};
+use crate::metric::NATIVELY;
 use crate::units::{Grain, Unit};
 use crate::window::Figure;
 use std::sync::Arc;
@@ -89,7 +90,13 @@ pub fn figures(rows: &[Row], period: i64, patience: &Patience) -> Vec<Figure> {
     ]
     .into_iter()
     .filter_map(|(name, unit, statistics)| {
-        Some(Figure { name: name.into(), unit, timestamp, statistics: statistics? })
+        Some(Figure {
+            name: name.into(),
+            publication: NATIVELY,
+            unit,
+            timestamp,
+            statistics: statistics?,
+        })
     })
     .collect()
 }

@@ -8,6 +8,7 @@ use crate::command::outside;
 use crate::config::{Config, redacted};
 use crate::exit::Exit;
 use crate::identity::Identity;
+use crate::identity::dress::Publications;
 use crate::identity::remedy::describe;
 use crate::identity::sets::Resolution;
 use crate::metric::{self, Formula};
@@ -179,7 +180,7 @@ fn missing_fields(config: &Config, sample: &Sample) -> Vec<Line> {
 }
 
 fn dimension_sets(config: &Config, identity: &Identity, offline: bool) -> Vec<Line> {
-    let sets = identity.sets(config.metrics.dimensions.as_deref());
+    let sets = Publications::of(config, identity).sets();
     let line = describe(identity, &sets).into_iter().map(|set| {
         let evidence = format!("{}: {}", set.set, resolution(&set.resolution));
         let state = match (set.remedies.is_empty(), offline && identity.may_learn()) {

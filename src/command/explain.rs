@@ -48,7 +48,7 @@ fn used(metric: &Metric, sample: &Sample, fields: &[String]) -> String {
         Formula::Rate(count) | Formula::Events(count) => {
             sample.vmstat.and_then(|vmstat| count(&vmstat))
         }
-        Formula::MemInfo(_) | Formula::Extra(_) => {
+        Formula::MemInfo(_) | Formula::Fields(..) | Formula::Extra(_) => {
             let used = fields_of(metric).into_iter().filter_map(|field| {
                 let place = fields.iter().position(|other| *other == field)?;
                 let value = sample.extras[place].map_or("-".into(), |value| amount(&field, value));
@@ -77,6 +77,9 @@ fn shown(metric: &Metric, value: Value) -> String {
         Unit::Percent => format!("{value:.2} %"),
         Unit::CountPerSecond => format!("{value:.0} /s"),
         Unit::Count => format!("{value:.0}"),
+        Unit::Kilobytes | Unit::Megabytes | Unit::Gigabytes => {
+            format!("{value:.2} {}", metric.unit)
+        }
         Unit::None => format!("{value:.2}"),
     }
 }

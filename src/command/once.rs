@@ -7,7 +7,7 @@ use crate::command::outside;
 use crate::config::Config;
 use crate::datum::{Datum, Resolution};
 use crate::exit::Exit;
-use crate::identity::dress::dress;
+use crate::identity::dress::{Publications, dress};
 use crate::identity::remedy::{Described, describe};
 use crate::identity::sets::Resolution as Resolved;
 use crate::metric;
@@ -44,11 +44,10 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
         complain(NOTHING);
         return Exit::Findings;
     }
-    let sets = identity.sets(config.metrics.dimensions.as_deref());
-    let complete = say_what_lacks(&describe(&identity, &sets));
-    let namespace = config.metrics.namespace.as_str().into();
+    let publications = Publications::of(config, &identity);
+    let complete = say_what_lacks(&describe(&identity, &publications.sets()));
     let resolution = Resolution::of(config.publish.period);
-    let datums = dress(&figures, &identity, &sets, namespace, resolution).datums;
+    let datums = dress(&figures, &identity, &publications, resolution).datums;
     let (_sender, names) = watch::channel(identity);
     let exit = if options.dry_run {
         let form = if options.json { Form::Lines } else { Form::Table };

@@ -1,10 +1,12 @@
 //! The configuration: every key, its default and its meaning, checked once and as a whole.
 
 mod cluster;
+mod doubles;
 mod kind;
 mod load;
 mod metrics;
 mod nearest;
+mod presets;
 mod problem;
 mod reader;
 mod redact;
@@ -19,8 +21,10 @@ mod tests;
 
 pub use cluster::{Cluster, Tls};
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
+pub use presets::Published;
 pub use problem::{Fault, Place, Problem, Problems};
 pub use redact::redacted;
+pub use sets::of as sets_of;
 
 use crate::dimension::DimensionSet;
 use crate::metric::Metric;
@@ -62,8 +66,10 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
     pub namespace: String,
-    /// The enabled metrics of the catalogue, then the fields of `meminfo`.
+    /// The enabled metrics of the catalogue, then the fields of `meminfo`, then those of the presets.
     pub enabled: Vec<Metric>,
+    /// Where the presets' metrics go: a metric's `publication` is a place here, counted from 1.
+    pub presets: Vec<Published>,
     /// Fields of /proc/meminfo published under their kernel names.
     pub meminfo: Vec<String>,
     /// `None`: {InstanceId} on EC2, {Host} elsewhere.

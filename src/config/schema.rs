@@ -210,6 +210,7 @@ mod tests {
     use crate::config::tree::Table;
     use crate::config::{OnEc2, parse_str};
     use crate::metric;
+    use crate::preset::PRESETS;
     use crate::window::Form;
     use std::collections::BTreeSet;
 
@@ -256,7 +257,11 @@ mod tests {
 
     #[test]
     fn the_shipped_examples_are_accepted_and_are_no_defaults() {
-        let examples = parse_str("examples", &uncommented(EXAMPLES)).unwrap();
+        let names = PRESETS.iter().map(|preset| format!("{:?}", preset.name)).collect::<Vec<_>>();
+        let presets = format!("[metrics]\npresets = [{}]\n", names.join(", "));
+        let examples = uncommented(EXAMPLES).replace("[metrics]\n", &presets);
+        let examples = parse_str("examples", &examples).unwrap();
+        assert_eq!(examples.metrics.presets.len(), PRESETS.len());
         let default = Config::default();
         assert_eq!(examples.dimensions, [("Environment".to_owned(), "production".to_owned())]);
         assert_eq!(examples.metrics.dimensions.as_ref().map(Vec::len), Some(2));

@@ -22,7 +22,7 @@ pub mod dress;
 pub(crate) mod fixture;
 
 use crate::config::{self, OnEc2};
-use crate::dimension::{self, DimensionName, DimensionSet, Member};
+use crate::dimension::{self, DimensionName, DimensionSet};
 use dmi::Dmi;
 use document::Document;
 use imds::Failure;
@@ -120,11 +120,15 @@ impl Identity {
             (DimensionName::AutoScalingGroupName, fixed.auto_scaling_group.as_deref()),
             (DimensionName::Region, region.or(environment)),
             (DimensionName::Host, Some(host)),
+            (DimensionName::LowerHost, Some(host)),
         ] {
             identity.give(name, value);
         }
         for (name, value) in pairs {
             identity.give(DimensionName::Static(name.clone()), Some(value));
+            if name == DimensionName::HOST {
+                identity.give(DimensionName::LowerHost, Some(value));
+            }
         }
         identity
     }
@@ -139,7 +143,13 @@ impl Identity {
     }
 
     pub fn state(&self, name: &DimensionName) -> &Name {
-        let asked_for = !matches!(name, DimensionName::Host | DimensionName::Static(_));
+        let asked_for = !matches!(
+            name,
+            DimensionName::Host
+                | DimensionName::LowerHost
+                | DimensionName::Static(_)
+                | DimensionName::Fixed(..)
+        );
         match self.given.get(name).or_else(|| self.learned.get(name)) {
             Some(state) => state,
             None if self.asks && asked_for => &Name::Unknown,
@@ -177,11 +187,7 @@ impl Identity {
 
     /// The sets that are published: those configured, else {InstanceId} on EC2 and {Host} elsewhere.
     pub fn sets(&self, configured: Option<&[DimensionSet]>) -> Vec<DimensionSet> {
-        let name = if self.ec2 { DimensionName::InstanceId } else { DimensionName::Host };
-        match configured {
-            Some(sets) => sets.to_vec(),
-            None => vec![DimensionSet(vec![Member { name, optional: false }])],
-        }
+        config::sets_of(configured, self.ec2)
     }
 
     /// Takes over what an earlier identity of this host learned, after a reload.

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::datum::Resolution;
 use crate::delivery::Schedule;
 use crate::identity::Identity;
+use crate::identity::dress::Publications;
 use crate::publisher;
 use crate::sampler;
 use crate::under_pressure::Levels;
@@ -31,8 +32,7 @@ pub(super) fn sampler_settings(config: &Config, place: f64) -> sampler::Settings
 
 pub(super) fn publisher_settings(config: &Config, identity: &Identity) -> publisher::Settings {
     publisher::Settings {
-        namespace: config.metrics.namespace.as_str().into(),
-        sets: identity.sets(config.metrics.dimensions.as_deref()),
+        publications: Publications::of(config, identity),
         resolution: Resolution::of(config.publish.period),
         every: config.publish.every,
         health: config.metrics.health,

@@ -8,3 +8,4 @@ pub mod process;
 #[cfg(any(test, not(target_os = "linux")))]
 pub mod system;
 pub mod vmstat;
+pub mod zoneinfo;

@@ -7,7 +7,7 @@ use crate::datum::{Datum, Resolution};
 use crate::delivery::Waiting;
 use crate::distribution::Statistics;
 use crate::health::Cause;
-use crate::identity::dress::{Pending, dress};
+use crate::identity::dress::{Pending, Publications, dress};
 use crate::identity::fixture::{Given, document, set, xen};
 use crate::spool::picking::BACKLOG_DATUMS;
 use crate::units::Unit;
@@ -62,6 +62,7 @@ fn datum(name: usize, period: i64) -> Datum {
         name: format!("Metric{name}").into(),
         dimensions: [].into(),
         timestamp: Timestamp(period),
+        publication: 0,
         unit: Unit::Percent,
         resolution: Resolution::Standard,
         statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },
@@ -369,7 +370,8 @@ fn pending(count: usize) -> Pending {
     let figures: Vec<_> = (0..count).map(figure).collect();
     let sets = [set("InstanceId"), set("InstanceId ImageId")];
     let identity = Given::default().on(&xen());
-    dress(&figures, &identity, &sets, "EC2/Memory".into(), Resolution::Standard).pending.unwrap()
+    let publications = Publications::native("EC2/Memory".into(), sets.to_vec());
+    dress(&figures, &identity, &publications, Resolution::Standard).pending.unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::cluster::role::Standing;
 use crate::config::Config;
 use crate::dimension::{DimensionName, DimensionSet};
 use crate::health::Cause;
+use crate::identity::dress::Publications;
 use crate::identity::sets::{Resolution, resolve};
 use crate::identity::{Identity, Name};
 use crate::owner::Owner;
@@ -44,7 +45,7 @@ pub struct InForce {
 }
 
 pub fn in_force(config: &Config, identity: watch::Receiver<Identity>) -> InForce {
-    let sets = identity.borrow().sets(config.metrics.dimensions.as_deref());
+    let sets = Publications::of(config, &identity.borrow()).sets();
     InForce { config: told(config, &sets), sets, identity }
 }
 

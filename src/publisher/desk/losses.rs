@@ -14,7 +14,8 @@ use std::time::Duration;
 impl Desk {
     /// The losses since the last call, and what waits, under each dimension set.
     pub(super) fn health_datums(&mut self, period: Timestamp, now: Boottime) -> Vec<Datum> {
-        let sets = complete(&resolve(&self.identity, &self.settings.sets));
+        let native = &self.settings.publications.native;
+        let sets = complete(&resolve(&self.identity, &native.sets));
         if sets.is_empty() {
             return Vec::new();
         }
@@ -24,7 +25,7 @@ impl Desk {
             Some(_) => Vec::new(),
         };
         let waits = Health::spool_bytes(period, self.spool.backlog_bytes(now));
-        let (namespace, resolution) = (&self.settings.namespace, self.settings.resolution);
+        let (namespace, resolution) = (&native.namespace, self.settings.resolution);
         let mut datums = Vec::new();
         for set in &sets {
             for (cause, figure) in &losses {

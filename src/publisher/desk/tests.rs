@@ -5,6 +5,7 @@ use super::*;
 use crate::batch::MAX_BYTES;
 use crate::datum::Resolution;
 use crate::distribution::Statistics;
+use crate::identity::dress::Publications;
 use crate::identity::fixture::{Given, document, laptop, set, xen};
 use crate::sink::{Answer, Outcome, RetryCause};
 use crate::spool::disk::{Done, Loaded, Lost};
@@ -22,8 +23,7 @@ const PERIOD: i64 = 60_000;
 
 fn settings() -> Settings {
     Settings {
-        namespace: "EC2/Memory".into(),
-        sets: vec![set("Host")],
+        publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
         resolution: Resolution::Standard,
         every: Duration::from_secs(60),
         health: false,
@@ -45,6 +45,7 @@ fn moment(seconds: u64) -> Moment {
 fn part(period: Timestamp, through: u64, due: Boottime, names: std::ops::Range<usize>) -> Part {
     let figure = |name| Figure {
         name: format!("Metric{name}").into(),
+        publication: 0,
         unit: Unit::Percent,
         timestamp: period,
         statistics: Statistics::Values { values: [1.0].into(), counts: [10].into() },
@@ -63,7 +64,7 @@ fn name(datum: &Datum) -> String {
 fn names_of(content: &Content) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = content.datums.iter().map(name).collect();
     if let Some(pending) = &content.pending {
-        names.extend(pending.figures.iter().map(|figure| format!("{}|InstanceId", figure.name)));
+        names.extend(pending.figures().map(|figure| format!("{}|InstanceId", figure.name)));
     }
     names
 }
