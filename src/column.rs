@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn every_name_is_known_and_stands_there_once() {
         for metric in &NATIVE {
-            for name in metric.columns {
+            for name in &*metric.columns {
                 assert!(FIELDS.iter().any(|field| field.name == *name), "{name}");
             }
         }

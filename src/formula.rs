@@ -191,7 +191,8 @@ mod tests {
         assert_eq!(SHARE.columns(), ["meminfo:MemTotal", "meminfo:MemFree", "meminfo:Cached"]);
         assert_eq!(SHARE.value(&info(1_000, 100, 150)), Some(75.0));
         assert_eq!(SHARE.value(&MemInfo { free: None, ..info(1_000, 100, 150) }), None);
-        let alone = Combination { terms: &[Term::Plus(&FREE)], ..SHARE };
+        const ALONE: &[Term] = &[Term::Plus(&FREE)];
+        let alone = Combination { terms: ALONE, ..SHARE };
         assert_eq!(alone.to_string(), "100·MemFree/MemTotal");
         assert_eq!(Combination { of: None, ..alone }.to_string(), "MemFree");
     }

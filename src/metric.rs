@@ -3,12 +3,19 @@
 //! T MemTotal, A MemAvailable, H the huge page pool, ST SwapTotal, SF SwapFree. A formula whose
 //! fields the kernel doesn't give has no value; it never becomes zero.
 
+mod memory;
+
+pub use memory::{available_share, memory_used_percent};
+
 use crate::formula::Combination;
 use crate::sample::{Difference, Needs, Rates, Sample, VmStatNeed};
 use crate::source::meminfo::MemInfo;
 use crate::source::pressure::Pressure;
 use crate::source::vmstat::VmStat;
 use crate::units::{Grain, Unit};
+use memory::{
+    committed_percent, huge_pages_free_percent, memory_used, swap_used, swap_used_percent,
+};
 use std::borrow::Cow;
 
 #[derive(Debug, Clone)]
@@ -127,52 +134,9 @@ pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Nee
     }
 }
 
-/// A/(T−H): the share of memory that is still to be had, 0..1.
-pub fn available_share(info: &MemInfo) -> Option<f64> {
-    let usable = usable(info)?;
-    Some((info.available?.as_f64() / usable).clamp(0.0, 1.0))
-}
-
 /// A counter that fell began anew with a new boot; its increase isn't known.
 fn increase<T>(difference: &Difference<T>, counter: fn(&T) -> Option<u64>) -> Option<u64> {
     counter(&difference.after)?.checked_sub(counter(&difference.before)?)
-}
-
-/// T−H, or nothing where the huge pages leave nothing.
-fn usable(info: &MemInfo) -> Option<f64> {
-    let usable = info.total.0.checked_sub(info.huge_pool().0)?;
-    (usable > 0).then_some(usable as f64)
-}
-
-/// The formula of MemoryUsedPercent.
-pub fn memory_used_percent(info: &MemInfo) -> Option<f64> {
-    Some(100.0 * (1.0 - available_share(info)?))
-}
-
-fn swap_used_percent(info: &MemInfo) -> Option<f64> {
-    let total = info.swap_total?.as_f64();
-    (total > 0.0).then_some(())?;
-    Some((100.0 * swap_used(info)? / total).clamp(0.0, 100.0))
-}
-
-fn swap_used(info: &MemInfo) -> Option<f64> {
-    let total = info.swap_total?.0;
-    (total > 0).then(|| Some(total.saturating_sub(info.swap_free?.0) as f64))?
-}
-
-fn memory_used(info: &MemInfo) -> Option<f64> {
-    Some((usable(info)? - info.available?.as_f64()).max(0.0))
-}
-
-fn committed_percent(info: &MemInfo) -> Option<f64> {
-    let limit = info.commit_limit?.as_f64();
-    (limit > 0.0).then_some(100.0 * info.committed?.as_f64() / limit)
-}
-
-fn huge_pages_free_percent(info: &MemInfo) -> Option<f64> {
-    let pool = info.huge_pages_total?;
-    (pool > 0).then_some(())?;
-    Some((100.0 * info.huge_pages_free? as f64 / pool as f64).clamp(0.0, 100.0))
 }
 
 const fn row(

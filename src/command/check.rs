@@ -85,11 +85,16 @@ fn ok(what: &'static str, evidence: String) -> Line {
 }
 
 fn configuration(config: &Config) -> Line {
-    let metrics = config.metrics.enabled.len();
+    let metrics = config.metrics.of(0).count();
+    let presets = config.metrics.presets.iter().enumerate().map(|(place, preset)| {
+        let count = config.metrics.of(place + 1).count();
+        format!(", {count} of {} in {}", preset.preset, preset.namespace)
+    });
+    let presets: String = presets.collect();
     let (period, every) = (config.publish.period, config.publish.every);
     let duration = humantime::format_duration;
     let evidence = format!(
-        "{metrics} metrics in {}, sampled every {}, a datum each {}, a request each {}",
+        "{metrics} metrics in {}{presets}, sampled every {}, a datum each {}, a request each {}",
         config.metrics.namespace,
         duration(config.sample.interval.duration()),
         duration(period),

@@ -1,20 +1,26 @@
-//! `cwmem explain`: every formula in words, its value on this host now, and the fields it used.
+//! `cwmem explain`: every formula of every tool in words, its value on this host now, the fields it
+//! used, and why the tools differ.
+
+mod notes;
 
 use crate::clock::Clock;
 use crate::command::output::{self, complain};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::metric::{self, Formula, Metric, NATIVE, Value};
-use crate::sample::{Differences, Sample, Sources};
+use crate::preset::{Manner, PRESETS, Preset, Row};
+use crate::sample::{Differences, Needs, Sample, Sources};
+use crate::source::kept::AVAILABLE;
+use crate::source::meminfo::MemInfo;
 use crate::table::Table;
-use crate::units::Unit;
+use crate::units::{Grain, Unit};
 use std::path::Path;
 use std::time::Duration;
 
 /// Prints the table; reads the host twice, a second apart, so that rates have values too.
 pub async fn run(config: &Config, clock: &Clock) -> Exit {
     let fields = all_fields();
-    let needs = metric::needs(&NATIVE, &fields, false);
+    let needs = Needs { zoneinfo: true, ..metric::needs(&NATIVE, &fields, false) };
     let mut sources = Sources::open(&config.sample.proc_root, &needs, clock.now().boot);
     let mut sample = Sample::new(clock.now(), fields.len());
     sample.covered = config.sample.interval;
@@ -37,8 +43,54 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
         let used = used(metric, &sample, &fields);
         table.row(["cwmem", &metric.name, &value, &metric.words, &used]);
     }
-    let exit = if sample.meminfo.is_some() { Exit::Ok } else { Exit::Findings };
-    output::show(format_args!("{table}\n{LEGEND}\n"), exit)
+    let info = sample.meminfo.as_ref();
+    for (tool, preset) in tools() {
+        for row in preset.rows {
+            let metric = row.metric(Manner::default());
+            let value = metric.value(&sample, &rates);
+            let value = value.map_or("-".into(), |value| shown(&metric, value));
+            let used = info.map(|info| of_kernel(row, info)).unwrap_or_default();
+            table.row([tool.as_str(), &metric.name, &value, &metric.words, &used]);
+        }
+    }
+    let mut text = format!("{table}\n{LEGEND}\n");
+    let Some(info) = info else { return output::show(text, Exit::Findings) };
+    let arc = notes::arc(&config.sample.proc_root);
+    for (heading, notes) in [
+        ("Why they differ on this host:", notes::differences(info, arc)),
+        ("What is otherwise than the tools do it:", notes::of_tools(info)),
+    ] {
+        text += &format!("\n{heading}\n");
+        for note in notes {
+            text += &format!("- {note}\n");
+        }
+    }
+    output::show(text, Exit::Ok)
+}
+
+/// The presets, those that have the same rows as one, under all their names.
+pub(super) fn tools() -> Vec<(String, &'static Preset)> {
+    let mut tools: Vec<(String, &Preset)> = Vec::new();
+    for preset in &PRESETS {
+        let same = tools.iter_mut().find(|(_, known)| std::ptr::eq(known.rows, preset.rows));
+        match same {
+            Some((names, _)) => *names += &format!(", {}", preset.name),
+            None => tools.push((preset.name.to_owned(), preset)),
+        }
+    }
+    tools
+}
+
+/// The fields of a preset's formula.
+fn of_kernel(row: &Row, info: &MemInfo) -> String {
+    let fields = row.formula.fields().into_iter().map(|field| match field.value(info) {
+        Some(value) if field.name == AVAILABLE && info.available.is_none() => {
+            format!("{} estimated as {} kB", field.name, value.0 / 1024)
+        }
+        Some(value) => format!("{} {} kB", field.name, value.0 / 1024),
+        None => format!("{} -", field.name),
+    });
+    fields.collect::<Vec<_>>().join(", ")
 }
 
 /// What stood in the kernel's files for the formula.
@@ -80,7 +132,8 @@ fn shown(metric: &Metric, value: Value) -> String {
         Unit::Kilobytes | Unit::Megabytes | Unit::Gigabytes => {
             format!("{value:.2} {}", metric.unit)
         }
-        Unit::None => format!("{value:.2}"),
+        Unit::None if metric.grain == Grain::Tenth => format!("{value:.2}"),
+        Unit::None => format!("{value:.0}"),
     }
 }
 

@@ -79,6 +79,13 @@ pub struct Metrics {
     pub statistics: Form,
 }
 
+impl Metrics {
+    /// The metrics of the publication with this number: 0 is cwmem's own, 1 the first of `presets`.
+    pub fn of(&self, publication: usize) -> impl Iterator<Item = &Metric> {
+        self.enabled.iter().filter(move |metric| usize::from(metric.publication) == publication)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publish {
     /// A divisor of 60 s, or 1 to 5 whole minutes that divide an hour.

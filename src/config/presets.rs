@@ -212,3 +212,159 @@ const LABELS: [(&str, Unit); 8] = [
     ("None", Unit::None),
 ];
 const KEYS: [&str; 4] = ["namespace", "metrics", "dimensions", "units"];
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, parse_str};
+    use expect_test::{Expect, expect};
+
+    fn accepted(text: &str) -> Config {
+        parse_str("f", text).unwrap_or_else(|problems| panic!("{problems}\n{text}"))
+    }
+
+    fn refused(text: &str, expected: Expect) {
+        expected.assert_eq(&parse_str("f", text).unwrap_err().to_string());
+    }
+
+    /// `1 CWAgent mem_used Gigabytes {InstanceId} {host}`: a line each.
+    fn check(text: &str, expected: Expect) {
+        let metrics = accepted(text).metrics;
+        let lines = metrics.enabled.iter().filter(|metric| metric.publication > 0).map(|metric| {
+            let number = metric.publication;
+            let published = &metrics.presets[usize::from(number) - 1];
+            let sets = [true, false].map(|on_ec2| {
+                let sets = published.sets(on_ec2).iter().map(ToString::to_string);
+                sets.collect::<String>()
+            });
+            let (namespace, name, unit) = (&published.namespace, &metric.name, metric.unit);
+            format!("{number} {namespace} {name} {unit} {} {}\n", sets[0], sets[1])
+        });
+        expected.assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn a_name_is_enough() {
+        check(
+            "metrics.presets = [\"cwagent\", \"mon-scripts\"]",
+            expect![[r#"
+            1 CWAgent mem_used_percent Percent {ImageId, InstanceId, InstanceType, AutoScalingGroupName?} {host}
+            2 System/Linux MemoryUtilization Percent {InstanceId} {InstanceId}
+            2 System/Linux MemoryUsed Megabytes {InstanceId} {InstanceId}
+            2 System/Linux MemoryAvailable Megabytes {InstanceId} {InstanceId}
+            2 System/Linux SwapUtilization Percent {InstanceId} {InstanceId}
+            2 System/Linux SwapUsed Megabytes {InstanceId} {InstanceId}
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_table_chooses() {
+        check(
+            r#"
+[metrics]
+enabled = []
+presets = ["cwagent", "mon-scripts"]
+[metrics.mon-scripts]
+metrics = ["MemoryUsed"]
+units = "gigabytes"
+namespace = "Team/Linux"
+[[metrics.cwagent]]
+metrics = ["mem_used_percent", { metric = "mem_used", name = "Used", unit = "Gigabytes" }]
+dimensions = [["InstanceId", "env=prod"], ["AutoScalingGroupName?"]]
+[[metrics.cwagent]]
+metrics = ["swap_used_percent"]
+dimensions = [["host"]]
+"#,
+            expect![[r#"
+                1 CWAgent mem_used_percent Percent {InstanceId, env=prod}{AutoScalingGroupName?} {InstanceId, env=prod}{AutoScalingGroupName?}
+                1 CWAgent Used Gigabytes {InstanceId, env=prod}{AutoScalingGroupName?} {InstanceId, env=prod}{AutoScalingGroupName?}
+                2 CWAgent swap_used_percent Percent {host} {host}
+                3 Team/Linux MemoryUsed Gigabytes {InstanceId} {InstanceId}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        refused(
+            r#"
+[metrics]
+presets = ["cwagnt", "telegraf", "telegraf"]
+collectd = { metrics = [] }
+cwagent = { metric = ["mem_used"] }
+mon-scripts = { metrics = ["MemUsed", 3, { name = "x" }, { metric = "SwapUsed", unit = "MB" }], units = "MB" }
+telegraf = { units = "bytes", dimensions = [["hosts"], ["a=", "b=x"]], namespace = "AWS/x" }
+vector = 3
+ec2-memory = [{}, 3]
+"#,
+            expect![[r#"
+                f:3: metrics.presets: expected the name of a preset, found "cwagnt"; did you mean "cwagent"?
+                f:3: metrics.presets: expected each name once, found "telegraf"
+                f:4: metrics.collectd.metrics: expected a list of metrics of collectd, found an empty list
+                f:5: metrics.cwagent.metric: unknown key; did you mean metrics.cwagent.metrics?
+                f:6: metrics.mon-scripts.metrics: expected the name of a metric of mon-scripts, found "MemUsed"; did you mean "MemoryUsed"?
+                f:6: metrics.mon-scripts.metrics: expected the name of a metric of mon-scripts, found 3
+                f:6: metrics.mon-scripts.metrics: expected a table with the key metric, found a table
+                f:6: metrics.mon-scripts.metrics.unit: expected "Percent", "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Count", "Count/Second" or "None", found "MB"
+                f:6: metrics.mon-scripts.units: expected "bytes", "kilobytes", "megabytes" or "gigabytes", found "MB"
+                f:7: metrics.telegraf.units: unknown key
+                f:7: metrics.telegraf.dimensions: expected a name that cwmem knows, "tag:KEY" or a key of [dimensions], found "hosts"; did you mean "Host"?
+                f:7: metrics.telegraf.dimensions: expected NAME=VALUE, each of which must have 1 to 1024 characters, has 0, found "a="
+                f:7: metrics.telegraf.namespace: expected a namespace: 1 to 255 ASCII characters, not beginning with ":" or "AWS/", found "AWS/x"
+                f:8: metrics.vector: expected a table, or a list of tables, found 3
+                f:9: metrics.ec2-memory: expected a table, or a list of tables, found 3"#]],
+        );
+    }
+
+    #[test]
+    fn a_table_needs_its_name() {
+        refused(
+            "[metrics.cwagent]\nmetrics = [\"mem_used\"]",
+            expect![
+                "f:1: metrics.cwagent: metrics.presets doesn't name it: add it there or remove this"
+            ],
+        );
+        refused(
+            "metrics.enabled = []",
+            expect![
+                "f:1: metrics.enabled: expected at least one metric here, one field in metrics.meminfo or one of metrics.presets, found an empty list"
+            ],
+        );
+        accepted("metrics.enabled = []\nmetrics.presets = [\"vector\"]");
+    }
+
+    #[test]
+    fn a_series_comes_from_one_place() {
+        for (text, expected) in [
+            (
+                "metrics.presets = [\"cwagent\", \"cwagent-available\"]",
+                expect![
+                    "f:1: metrics.presets: CWAgent mem_used_percent under {ImageId, InstanceId, InstanceType, AutoScalingGroupName?} comes from cwagent and from cwagent-available, and would count twice: give one of them another namespace, other metrics, other names or other dimensions"
+                ],
+            ),
+            (
+                "metrics.presets = [\"mon-scripts\"]\nmetrics.namespace = \"System/Linux\"\nmetrics.enabled = [\"MemoryUsed\"]\nmetrics.dimensions = [[\"InstanceId\", \"AutoScalingGroupName?\"]]",
+                expect![
+                    "f:1: metrics.presets: System/Linux MemoryUsed under {InstanceId, AutoScalingGroupName?} comes from cwmem's own metrics and from mon-scripts, and would count twice: give one of them another namespace, other metrics, other names or other dimensions"
+                ],
+            ),
+            (
+                "[metrics]\npresets = [\"cwagent\"]\n[[metrics.cwagent]]\n[[metrics.cwagent]]\nmetrics = [\"mem_free\", { metric = \"mem_used\", name = \"mem_used_percent\" }]",
+                expect![
+                    "f:3: metrics.cwagent: CWAgent mem_used_percent under {ImageId, InstanceId, InstanceType, AutoScalingGroupName?} comes from cwagent and from another table of it, and would count twice: give one of them another namespace, other metrics, other names or other dimensions"
+                ],
+            ),
+        ] {
+            refused(text, expected);
+        }
+        accepted(
+            "[metrics]\npresets = [\"cwagent\", \"cwagent-available\"]\n[metrics.cwagent]\ndimensions = [[\"InstanceId\"]]",
+        );
+    }
+
+    #[test]
+    fn pairs_are_used_by_presets_too() {
+        let text = "[metrics]\npresets = [\"cwagent\"]\n[metrics.cwagent]\ndimensions = [[\"host\", \"Team\"]]\n[dimensions]\nTeam = \"a\"\nhost = \"web-1\"\n";
+        assert_eq!(accepted(text).dimensions.len(), 2);
+    }
+}

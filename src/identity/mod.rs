@@ -120,7 +120,6 @@ impl Identity {
             (DimensionName::AutoScalingGroupName, fixed.auto_scaling_group.as_deref()),
             (DimensionName::Region, region.or(environment)),
             (DimensionName::Host, Some(host)),
-            (DimensionName::LowerHost, Some(host)),
         ] {
             identity.give(name, value);
         }
@@ -150,7 +149,9 @@ impl Identity {
                 | DimensionName::Static(_)
                 | DimensionName::Fixed(..)
         );
-        match self.given.get(name).or_else(|| self.learned.get(name)) {
+        let spelt = if *name == DimensionName::LowerHost { &DimensionName::Host } else { name };
+        let given = self.given.get(name).or_else(|| self.given.get(spelt));
+        match given.or_else(|| self.learned.get(name)) {
             Some(state) => state,
             None if self.asks && asked_for => &Name::Unknown,
             None => &Name::Absent,

@@ -62,7 +62,6 @@ fn datum(name: usize, period: i64) -> Datum {
         name: format!("Metric{name}").into(),
         dimensions: [].into(),
         timestamp: Timestamp(period),
-        publication: 0,
         unit: Unit::Percent,
         resolution: Resolution::Standard,
         statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },
@@ -363,6 +362,7 @@ fn a_file_costs_little_memory() {
 fn pending(count: usize) -> Pending {
     let figure = |name| Figure {
         name: format!("Metric{name}").into(),
+        publication: 0,
         unit: Unit::Percent,
         timestamp: Timestamp(0),
         statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },

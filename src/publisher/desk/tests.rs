@@ -545,7 +545,9 @@ fn failure() -> Outcome {
 }
 
 fn desk(identity: &Identity, boot_id: &str, now: u64) -> Desk {
-    let settings = Settings { sets: vec![set("Host"), set("InstanceId")], ..settings() };
+    let sets = vec![set("Host"), set("InstanceId")];
+    let publications = Publications::native("EC2/Memory".into(), sets);
+    let settings = Settings { publications, ..settings() };
     let mut desk = Desk::new(settings, identity.clone(), whose(boot_id), moment(now));
     desk.know(identity, moment(now).boot);
     desk
