@@ -9,7 +9,6 @@ use crate::config::{Config, redacted};
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::identity::dress::Publications;
-use crate::identity::remedy::describe;
 use crate::identity::sets::Resolution;
 use crate::metric::{self, Formula};
 use crate::pipeline::identity_of;
@@ -185,8 +184,8 @@ fn missing_fields(config: &Config, sample: &Sample) -> Vec<Line> {
 }
 
 fn dimension_sets(config: &Config, identity: &Identity, offline: bool) -> Vec<Line> {
-    let sets = Publications::of(config, identity).sets();
-    let line = describe(identity, &sets).into_iter().map(|set| {
+    let described = Publications::of(config, identity).describe(identity);
+    let line = described.into_iter().map(|set| {
         let evidence = format!("{}: {}", set.set, resolution(&set.resolution));
         let state = match (set.remedies.is_empty(), offline && identity.may_learn()) {
             (true, _) => State::Ok,

@@ -8,7 +8,7 @@ use crate::command::output::{self, complain};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::metric::{self, Formula, Metric, NATIVE, Value};
-use crate::preset::{Manner, PRESETS, Preset, Row};
+use crate::preset::{Manner, PRESETS, Row};
 use crate::sample::{Differences, Needs, Sample, Sources};
 use crate::source::kept::AVAILABLE;
 use crate::source::meminfo::MemInfo;
@@ -44,13 +44,13 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
         table.row(["cwmem", &metric.name, &value, &metric.words, &used]);
     }
     let info = sample.meminfo.as_ref();
-    for (tool, preset) in tools() {
+    for preset in &PRESETS {
         for row in preset.rows {
             let metric = row.metric(Manner::default());
             let value = metric.value(&sample, &rates);
             let value = value.map_or("-".into(), |value| shown(&metric, value));
             let used = info.map(|info| of_kernel(row, info)).unwrap_or_default();
-            table.row([tool.as_str(), &metric.name, &value, &metric.words, &used]);
+            table.row([preset.name, &metric.name, &value, &metric.words, &used]);
         }
     }
     let mut text = format!("{table}\n{LEGEND}\n");
@@ -66,19 +66,6 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
         }
     }
     output::show(text, Exit::Ok)
-}
-
-/// The presets, those that have the same rows as one, under all their names.
-pub(super) fn tools() -> Vec<(String, &'static Preset)> {
-    let mut tools: Vec<(String, &Preset)> = Vec::new();
-    for preset in &PRESETS {
-        let same = tools.iter_mut().find(|(_, known)| std::ptr::eq(known.rows, preset.rows));
-        match same {
-            Some((names, _)) => *names += &format!(", {}", preset.name),
-            None => tools.push((preset.name.to_owned(), preset)),
-        }
-    }
-    tools
 }
 
 /// The fields of a preset's formula.

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::datum::{Datum, Resolution};
 use crate::exit::Exit;
 use crate::identity::dress::{Publications, dress};
-use crate::identity::remedy::{Described, describe};
+use crate::identity::remedy::Described;
 use crate::identity::sets::Resolution as Resolved;
 use crate::metric;
 use crate::pipeline::identity_of;
@@ -45,7 +45,7 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
         return Exit::Findings;
     }
     let publications = Publications::of(config, &identity);
-    let complete = say_what_lacks(&describe(&identity, &publications.sets()));
+    let complete = say_what_lacks(&publications.describe(&identity));
     let resolution = Resolution::of(config.publish.period);
     let datums = dress(&figures, &identity, &publications, resolution).datums;
     let (_sender, names) = watch::channel(identity);

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::datum::{Datum, Resolution as StorageResolution};
 use crate::dimension::{Dimension, DimensionName, DimensionSet};
+use crate::identity::remedy::{Described, describe};
 use crate::identity::sets::{Resolution, resolve, resolve_beside};
 use crate::identity::{Identity, Name};
 use crate::window::Figure;
@@ -68,6 +69,17 @@ impl Publications {
     /// In the order of the numbers that metrics have of them.
     pub fn iter(&self) -> impl Iterator<Item = &Publication> {
         std::iter::once(&self.native).chain(&self.presets)
+    }
+
+    /// Every set of every publication with what it comes to in its own, the same once.
+    pub fn describe(&self, identity: &Identity) -> Vec<Described> {
+        let mut all: Vec<Described> = Vec::new();
+        for described in self.iter().flat_map(|one| describe(identity, &one.sets)) {
+            if !all.contains(&described) {
+                all.push(described);
+            }
+        }
+        all
     }
 
     /// Every set of every publication, each once.
@@ -275,6 +287,19 @@ mod tests {
         let publications = Publications::native("N".into(), vec![set("InstanceId")]);
         let none = dress(&[], &identity, &publications, StorageResolution::High);
         assert_eq!(none, Dressed { datums: vec![], pending: None });
+    }
+
+    #[test]
+    fn what_a_set_comes_to_is_its_publication_s_own_matter() {
+        let mut identity = Given::default().on(&xen());
+        identity.learn_document(&document());
+        identity.learn_no_group();
+        let mut publications = Publications::native("N".into(), vec![set("InstanceId")]);
+        let sets = vec![set("InstanceId AutoScalingGroupName?"), set("InstanceId")];
+        publications.presets.push(Publication { namespace: "CWAgent".into(), sets });
+        let described = publications.describe(&identity);
+        let remedies: Vec<_> = described.iter().map(|set| set.remedies.len()).collect();
+        assert_eq!(remedies, [0, 0, 1], "said twice in the same publication only");
     }
 
     #[test]

@@ -53,6 +53,11 @@ pub fn preset(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|preset| preset.name == name)
 }
 
+/// The name itself, where some preset has a metric of this name.
+pub fn known(name: &str) -> Option<&'static str> {
+    PRESETS.iter().find_map(|preset| preset.row(name)).map(|row| row.name)
+}
+
 impl Preset {
     pub fn row(&self, name: &str) -> Option<&'static Row> {
         self.rows.iter().find(|row| row.name == name)
@@ -100,13 +105,13 @@ impl Row {
         }
     }
 
-    /// The formula with its edges.
     fn words(&self, unit: Unit) -> String {
         let mut words = self.formula.to_string();
         let amount = if self.is_amount() { unit.bytes() } else { 1.0 };
         if amount > 1.0 {
-            let exponent = amount.log2();
-            words = format!("({words})/2^{exponent}");
+            let is_sum = self.formula.terms.len() > 1;
+            let (open, close) = if is_sum { ("(", ")") } else { ("", "") };
+            words = format!("{open}{words}{close}/2^{}", amount.log2());
         }
         words
     }
@@ -128,10 +133,7 @@ mod tests {
                 assert!(earlier.iter().all(|other| other.name != row.name), "{}", row.name);
                 assert_eq!(dimension::check_name(row.name), Ok(()));
                 let metric = row.metric(Manner::default());
-                assert_eq!(
-                    metric.unit == Unit::Percent && !metric.words.starts_with("100·"),
-                    false
-                );
+                assert!(metric.unit != Unit::Percent || metric.words.starts_with("100·"));
             }
         }
     }
