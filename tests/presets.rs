@@ -302,6 +302,42 @@ fn a_killed_agent_loses_nothing_of_a_preset() {
     }
 }
 
+/// Each sample is published under the presets of its time, and under no other.
+#[test]
+fn a_reload_changes_presets_and_loses_nothing() {
+    let double = Double::start();
+    let tree = tree(Path::new(WORKED_EXAMPLE));
+    let config = |presets: &str| {
+        format!(
+            "{}sample.proc_root = {:?}\npublish.period = \"1s\"\npublish.every = \"1s\"\nmetrics.enabled = [\"MemoryUsedPercent\"]\nmetrics.presets = {presets}\n",
+            publishing(&double.url()),
+            tree.path()
+        )
+    };
+    let setup = Setup::new(&config("[\"ec2-memory\", \"mon-scripts\"]"));
+    let mut agent = setup.start();
+    let series = |namespace: &str, metric: &str| {
+        Series::new(namespace, metric).dimension("InstanceId", INSTANCE)
+    };
+    let scripts = series("System/Linux", "MemoryUtilization");
+    let ours = series("EC2/Memory", "MemoryUsedPercent");
+    let agents = Series::new("CWAgent", "mem_used").dimension("InstanceId", INSTANCE);
+    double.wait_for(PATIENCE, |seen| !seen.periods(&scripts, SECOND).is_empty()).unwrap();
+    let table = "[metrics.cwagent]\nmetrics = [\"mem_used\"]\ndimensions = [[\"InstanceId\"]]\n";
+    setup.configure(&format!("{}{table}", config("[\"cwagent\"]")));
+    agent.signal("HUP");
+    double.wait_for(PATIENCE, |seen| !seen.periods(&agents, SECOND).is_empty()).unwrap();
+    agent.signal("TERM");
+    agent.wait(PATIENCE);
+    let seen = double.seen();
+    let count = |series: &Series| -> f64 {
+        let periods = seen.periods(series, SECOND);
+        periods.values().map(|statistics| statistics.sample_count).sum()
+    };
+    assert!(count(&scripts) > 0.0 && count(&agents) > 0.0);
+    assert_eq!(count(&scripts) + count(&agents), count(&ours));
+}
+
 #[test]
 fn explain_has_every_formula_of_every_tool() {
     for host in hosts() {
@@ -327,6 +363,7 @@ fn explain_has_every_formula_of_every_tool() {
     }
 }
 
+const SECOND: Duration = Duration::from_secs(1);
 const WORKED_EXAMPLE: &str = "tests/presets/worked-example";
 /// Longer than anything that is waited for takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);

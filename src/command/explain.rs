@@ -58,7 +58,7 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
     let arc = notes::arc(&config.sample.proc_root);
     for (heading, notes) in [
         ("Why they differ on this host:", notes::differences(info, arc)),
-        ("What is otherwise than the tools do it:", notes::of_tools(info)),
+        ("About single tools:", notes::of_tools(info)),
     ] {
         text += &format!("\n{heading}\n");
         for note in notes {

@@ -3,7 +3,9 @@
 use crate::config::Config;
 use crate::datum::Resolution;
 use crate::delivery::Schedule;
+use crate::dimension::DimensionName;
 use crate::identity::Identity;
+use crate::identity::discover::Wanted;
 use crate::identity::dress::Publications;
 use crate::publisher;
 use crate::sampler;
@@ -39,5 +41,14 @@ pub(super) fn publisher_settings(config: &Config, identity: &Identity) -> publis
         max_requests_per_second: config.spool.max_requests_per_second,
         max_bytes: config.spool.max_bytes,
         max_age: config.spool.max_age,
+    }
+}
+
+/// What a configuration has to know of the host.
+pub fn wanted(identity: &Identity, config: &Config) -> Wanted {
+    Wanted {
+        sets: Publications::of(config, identity).sets(),
+        // The sink has to know where to send to.
+        names: vec![DimensionName::Region],
     }
 }

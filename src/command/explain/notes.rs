@@ -43,19 +43,23 @@ pub fn differences(info: &MemInfo, arc: Option<Arc>) -> Vec<String> {
     notes.into_iter().flatten().collect()
 }
 
-/// What the presets themselves say, and what this host makes of it.
+/// What there is to know of single presets, and what this host makes of it.
 pub fn of_tools(info: &MemInfo) -> Vec<String> {
-    let mut notes: Vec<String> = Vec::new();
-    for (name, preset) in tools().iter().filter(|(_, preset)| !preset.note.is_empty()) {
-        let mut note = format!("{name}: {}", preset.note);
-        let used = value("vector", "memory_used_bytes", info);
-        if let (Some(used), "vector") = (used, preset.name) {
-            let theirs = mib(used / 1024.0 * 1000.0);
-            note += &format!(" (memory_used_bytes {}, theirs {theirs})", mib(used));
+    let mut notes: Vec<(String, &str)> = Vec::new();
+    for preset in PRESETS.iter().filter(|preset| !preset.note.is_empty()) {
+        match notes.iter_mut().find(|(_, note)| *note == preset.note) {
+            Some((names, _)) => *names += &format!(", {}", preset.name),
+            None => notes.push((preset.name.to_owned(), preset.note)),
         }
-        notes.push(note);
     }
-    notes
+    let notes = notes.into_iter().map(|(names, note)| match value(&names, VECTOR_USED, info) {
+        Some(used) => {
+            let theirs = mib(used / 1024.0 * 1000.0);
+            format!("{names}: {note} ({VECTOR_USED} {}, theirs {theirs})", mib(used))
+        }
+        None => format!("{names}: {note}"),
+    });
+    notes.collect()
 }
 
 /// Every tool's share of memory in use, the least first.
@@ -65,7 +69,7 @@ fn spread(info: &MemInfo) -> String {
     shares.extend(native.map(|share| (share, "cwmem".to_owned())));
     for (tool, _) in tools() {
         let name = tool.split(',').next().unwrap_or_default();
-        let bytes = || Some(100.0 * value(name, "memory_used_bytes", info)? / info.total.as_f64());
+        let bytes = || Some(100.0 * value(name, VECTOR_USED, info)? / info.total.as_f64());
         let share = USED.iter().find_map(|metric| value(name, metric, info)).or_else(bytes);
         shares.extend(share.map(|share| (share, tool)));
     }
@@ -179,6 +183,7 @@ fn mib(bytes: f64) -> String {
     format!("{:.1} MiB", bytes / f64::from(1 << 20))
 }
 
+const VECTOR_USED: &str = "memory_used_bytes";
 /// The presets' names for memory in use, as a percentage.
 const USED: [&str; 4] =
     ["mem_used_percent", "MemoryUtilization", "memory.percent.used", "MemUsage"];
