@@ -71,11 +71,11 @@ impl Datum {
     }
 }
 
-/// A datum less its namespace and dimensions.
+/// A datum less its namespace and the host's dimensions: what is left is the figure's own.
 impl From<Datum> for Figure {
     fn from(datum: Datum) -> Figure {
-        let Datum { name, unit, timestamp, statistics, .. } = datum;
-        Figure { name, unit, timestamp, statistics }
+        let Datum { name, unit, timestamp, statistics, dimensions, .. } = datum;
+        Figure { name, unit, timestamp, statistics, beside: dimensions.first().cloned() }
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Formula {
     Rate(fn(&VmStat) -> Option<u64>),
     /// Events since boot: how many in a part, as one value.
     Events(fn(&VmStat) -> Option<u64>),
+    /// Not of a sample: read, or worked out, a few times a period (`slow`).
+    Slow,
 }
 
 /// One value and how many tenths of a second it stands for; `Events` add up over a part instead.
@@ -69,6 +71,7 @@ impl Metric {
                 Some(Value::Weighted(rate, difference.covered.0))
             }
             Formula::Events(count) => Some(Value::Events(increase(&rates.vmstat?, count)? as f64)),
+            Formula::Slow => None,
         }
     }
 
@@ -111,6 +114,7 @@ pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Nee
             false => VmStatNeed::None,
         },
         extras: extras.to_vec(),
+        zfs: false,
     }
 }
 
@@ -126,7 +130,7 @@ fn increase<T>(difference: &Difference<T>, counter: fn(&T) -> Option<u64>) -> Op
 }
 
 /// T−H, or nothing where the huge pages leave nothing.
-fn usable(info: &MemInfo) -> Option<f64> {
+pub fn usable(info: &MemInfo) -> Option<f64> {
     let usable = info.total.0.checked_sub(info.huge_pool().0)?;
     (usable > 0).then_some(usable as f64)
 }
@@ -162,7 +166,7 @@ fn huge_pages_free_percent(info: &MemInfo) -> Option<f64> {
     Some((100.0 * info.huge_pages_free? as f64 / pool as f64).clamp(0.0, 100.0))
 }
 
-const fn row(
+pub(crate) const fn row(
     name: &'static str,
     unit: Unit,
     sparse: bool,
@@ -176,7 +180,7 @@ const fn row(
 }
 
 /// Every metric of the host that cwmem knows, the ones on by default first.
-pub static NATIVE: [Metric; 14] = [
+pub static NATIVE: [Metric; 16] = [
     row(
         "MemoryUsedPercent",
         Unit::Percent,
@@ -282,6 +286,22 @@ pub static NATIVE: [Metric; 14] = [
         &["meminfo:HugePages_Free", "meminfo:HugePages_Total"],
         "100·HugePages_Free/HugePages_Total",
     ),
+    row(
+        NUMA_NODE_AVAILABLE_PERCENT,
+        Unit::Percent,
+        false,
+        Formula::Slow,
+        &[],
+        "100·min over nodes((MemFree + Inactive(file) + SReclaimable)/(MemTotal − huge pages))",
+    ),
+    row(
+        MINUTES_TO_EXHAUSTION,
+        Unit::None,
+        false,
+        Formula::Slow,
+        &["meminfo:MemAvailable"],
+        "MemAvailable/(its fall a minute)",
+    ),
 ];
 
 /// T, A and H, H as older kernels give it too.
@@ -293,6 +313,9 @@ const USABLE: [&str; 5] = [
     "meminfo:Hugepagesize",
 ];
 const SWAP: [&str; 2] = ["meminfo:SwapTotal", "meminfo:SwapFree"];
+
+pub(crate) const NUMA_NODE_AVAILABLE_PERCENT: &str = "NumaNodeAvailablePercent";
+pub(crate) const MINUTES_TO_EXHAUSTION: &str = "MinutesToExhaustion";
 
 /// The names that are on where the configuration says nothing.
 pub const DEFAULT: [&str; 4] =

@@ -6,7 +6,8 @@ use crate::source::meminfo::{self, Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
 use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
-use crate::units::Tenths;
+use crate::source::zfs;
+use crate::units::{Bytes, Tenths};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Needs {
     pub pressure: bool,
     pub vmstat: VmStatNeed,
     pub extras: Vec<String>,
+    /// What ZFS's cache would give back counts as available, from the reading on.
+    pub zfs: bool,
 }
 
 /// How often /proc/vmstat has to be read.
@@ -55,6 +58,7 @@ pub struct Sources {
     meminfo: Source<MemInfoReader>,
     pressure: Option<Source<pressure::Reader>>,
     vmstat: Option<Source<vmstat::Reader>>,
+    zfs: Option<Source<zfs::Reader>>,
     vmstat_need: VmStatNeed,
     vmstat_read: Option<VmStatRead>,
     /// What the first /proc/meminfo lacked is said.
@@ -96,12 +100,16 @@ impl Sources {
         });
         let vmstat = (needs.vmstat != VmStatNeed::None)
             .then(|| Source::open("vmstat", vmstat::Reader::open(proc_root), now, &mut reports));
+        let zfs = needs
+            .zfs
+            .then(|| Source::open("zfs/arcstats", zfs::Reader::open(proc_root), now, &mut reports));
         Sources {
             proc_root: proc_root.to_owned(),
             extras: Extras::new(needs.extras.clone()),
             meminfo,
             pressure,
             vmstat,
+            zfs,
             vmstat_need: needs.vmstat,
             vmstat_read: None,
             lacks_said: false,
@@ -121,6 +129,13 @@ impl Sources {
             || MemInfoReader::open(root),
             |reader| reader.read(extras, values),
         );
+        if let (Some(source), Some(info)) = (&mut self.zfs, &mut sample.meminfo) {
+            let open = || zfs::Reader::open(root);
+            let cache = source.read(now.boot, reports, open, zfs::Reader::read);
+            info.available = info.available.zip(cache).map(|(available, cache)| {
+                Bytes(available.0.saturating_add(cache.0).min(info.total.0))
+            });
+        }
         match &sample.meminfo {
             None => sample.extras.fill(None),
             Some(_) if self.lacks_said => {}
@@ -298,7 +313,7 @@ mod tests {
     }
 
     fn needs() -> Needs {
-        Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: vec!["Slab".into()] }
+        Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: vec!["Slab".into()], zfs: false }
     }
 
     #[test]
@@ -321,7 +336,7 @@ mod tests {
     /// The seconds at which /proc/vmstat is read, with a stall in second 7 and 8.
     fn read_at(need: VmStatNeed, pressure: bool) -> Vec<u64> {
         let root = tree();
-        let needs = Needs { pressure, vmstat: need, extras: Vec::new() };
+        let needs = Needs { pressure, vmstat: need, ..Needs::default() };
         let mut sources = Sources::open(root.path(), &needs, Boottime(0));
         let mut sample = Sample::new(moment(0), 0);
         let mut read = Vec::new();

@@ -89,7 +89,8 @@ pub fn figures(rows: &[Row], period: i64, patience: &Patience) -> Vec<Figure> {
     ]
     .into_iter()
     .filter_map(|(name, unit, statistics)| {
-        Some(Figure { name: name.into(), unit, timestamp, statistics: statistics? })
+        let (name, statistics) = (name.into(), statistics?);
+        Some(Figure { name, unit, timestamp, statistics, beside: None })
     })
     .collect()
 }

@@ -2,10 +2,12 @@
 
 use crate::clock::Clock;
 use crate::command::output::{self, complain};
-use crate::config::Config;
+use crate::config::{Config, ZfsArc};
 use crate::exit::Exit;
 use crate::metric::{self, Formula, Metric, NATIVE, Value};
-use crate::sample::{Differences, Sample, Sources};
+use crate::sample::{Differences, Needs, Sample, Sources};
+use crate::slow::Signal;
+use crate::source::numa;
 use crate::table::Table;
 use crate::units::Unit;
 use std::path::Path;
@@ -15,6 +17,7 @@ use std::time::Duration;
 pub async fn run(config: &Config, clock: &Clock) -> Exit {
     let fields = all_fields();
     let needs = metric::needs(&NATIVE, &fields, false);
+    let needs = Needs { zfs: config.metrics.zfs_arc == ZfsArc::Reclaimable, ..needs };
     let mut sources = Sources::open(&config.sample.proc_root, &needs, clock.now().boot);
     let mut sample = Sample::new(clock.now(), fields.len());
     sample.covered = config.sample.interval;
@@ -32,13 +35,20 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
     }
     let mut table = Table::new(&["TOOL", "METRIC", "VALUE", "FORMULA", "FIELDS"]);
     for metric in &NATIVE {
-        let value = metric.value(&sample, &rates);
+        let value = metric.value(&sample, &rates).or_else(|| slow_value(metric, config));
         let value = value.map_or("-".into(), |value| shown(metric, value));
         let used = used(metric, &sample, &fields);
         table.row(["cwmem", &metric.name, &value, &metric.words, &used]);
     }
     let exit = if sample.meminfo.is_some() { Exit::Ok } else { Exit::Findings };
     output::show(format_args!("{table}\n{LEGEND}\n"), exit)
+}
+
+/// What one look tells of the slow metrics; a forecast needs an hour.
+fn slow_value(metric: &Metric, config: &Config) -> Option<Value> {
+    (metric == Signal::NumaNodeAvailablePercent.metric()).then_some(())?;
+    let percent = numa::least_available_percent(&config.sample.sys_root)?;
+    Some(Value::Weighted(percent, config.sample.interval.0))
 }
 
 /// What stood in the kernel's files for the formula.
@@ -48,6 +58,7 @@ fn used(metric: &Metric, sample: &Sample, fields: &[String]) -> String {
         Formula::Rate(count) | Formula::Events(count) => {
             sample.vmstat.and_then(|vmstat| count(&vmstat))
         }
+        Formula::Slow => return String::new(),
         Formula::MemInfo(_) | Formula::Extra(_) => {
             let used = fields_of(metric).into_iter().filter_map(|field| {
                 let place = fields.iter().position(|other| *other == field)?;
@@ -99,12 +110,14 @@ fn fields_of(metric: &Metric) -> Vec<String> {
 }
 
 fn all_fields() -> Vec<String> {
-    let mut fields: Vec<String> = NATIVE.iter().flat_map(fields_of).collect();
+    let of_sample = NATIVE.iter().filter(|metric| !matches!(metric.formula, Formula::Slow));
+    let mut fields: Vec<String> = of_sample.flat_map(fields_of).collect();
     fields.sort();
     fields.dedup();
     fields
 }
 
 const LEGEND: &str = "\"-\" is a value that this host doesn't give: no swap, an older kernel, \
-                      pressure stall information off, or a rate of a captured tree.";
+                      pressure stall information off, a rate \
+                      of a captured tree, or a forecast.";
 const BETWEEN_READINGS: Duration = Duration::from_secs(1);

@@ -54,7 +54,8 @@ fn part(clock: &Clock, name: u64) -> Part {
     let period = now.wall.floor(Duration::from_secs(60));
     let statistics = Statistics::Values { values: [1.0].into(), counts: [10].into() };
     let name_of = format!("Metric{name}").into();
-    let figure = Figure { name: name_of, unit: Unit::Percent, timestamp: period, statistics };
+    let (unit, beside) = (Unit::Percent, None);
+    let figure = Figure { name: name_of, unit, timestamp: period, statistics, beside };
     Part { period, due: now.boot, ends: false, figures: vec![figure], through: name }
 }
 

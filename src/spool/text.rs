@@ -221,9 +221,10 @@ struct PendingOut<'a> {
 
 impl PendingOut<'_> {
     fn of(pending: &Pending) -> PendingOut<'_> {
-        let none: Arc<[Dimension]> = Arc::new([]);
+        // The host's dimensions are still to come; a figure's own are known.
         let datum = |figure: &Figure| {
-            Datum::new(pending.namespace.clone(), none.clone(), pending.resolution, figure)
+            let own = figure.beside.iter().cloned().collect();
+            Datum::new(pending.namespace.clone(), own, pending.resolution, figure)
         };
         let names = |set: &DimensionSet| set.0.iter().map(Member::to_string).collect();
         PendingOut {
@@ -294,6 +295,7 @@ mod tests {
                 counts: vec![10; values.len()].into(),
                 values: values.into(),
             },
+            beside: None,
         }
     }
 

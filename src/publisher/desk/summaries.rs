@@ -91,7 +91,7 @@ mod tests {
 
     fn figure(name: &'static str) -> Figure {
         let statistics = Statistics::Values { values: [3.0].into(), counts: [1].into() };
-        Figure { name: name.into(), unit: Unit::Count, timestamp: NOW, statistics }
+        Figure { name: name.into(), unit: Unit::Count, timestamp: NOW, statistics, beside: None }
     }
 
     fn summary(until: u64) -> ClusterSummary {

@@ -29,7 +29,8 @@ fn closed(minute: i64) -> Moment {
 fn figure(minute: i64) -> Figure {
     let statistics = Statistics::Values { values: [minute as f64].into(), counts: [600].into() };
     let timestamp = Timestamp(minute * 60_000);
-    Figure { name: Cow::Borrowed("MemoryUsedPercent"), unit: Unit::Percent, timestamp, statistics }
+    let (name, beside) = (Cow::Borrowed("MemoryUsedPercent"), None);
+    Figure { name, unit: Unit::Percent, timestamp, statistics, beside }
 }
 
 fn content(host: &str, minute: i64) -> Content {
