@@ -72,11 +72,13 @@ impl Datum {
     }
 }
 
-/// A datum less its namespace and dimensions; whoever takes it knows which these are.
+/// A datum less its namespace and the host's dimensions: what is left is the figure's own. Whoever
+/// takes it knows its publication.
 impl From<Datum> for Figure {
     fn from(datum: Datum) -> Figure {
-        let Datum { name, unit, timestamp, statistics, .. } = datum;
-        Figure { name, publication: NATIVELY, unit, timestamp, statistics }
+        let Datum { name, unit, timestamp, statistics, dimensions, .. } = datum;
+        let beside = dimensions.first().cloned();
+        Figure { name, publication: NATIVELY, unit, timestamp, statistics, beside }
     }
 }
 

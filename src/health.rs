@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::clock::{Boottime, Timestamp};
+use crate::dimension::Dimension;
 use crate::distribution::Statistics;
 use crate::metric::NATIVELY;
 use crate::units::Unit;
@@ -27,11 +28,13 @@ pub enum Cause {
     MemoryFull,
     /// Samples that the flight recorder could not give back.
     Recorder,
+    /// More cgroups and processes than the configuration allows series for.
+    MaxSeries,
 }
 
 impl Cause {
     /// In the order of their declaration.
-    pub const ALL: [Cause; 8] = [
+    pub const ALL: [Cause; 9] = [
         Cause::SpoolFull,
         Cause::TooOld,
         Cause::Clock,
@@ -40,6 +43,7 @@ impl Cause {
         Cause::Foreign,
         Cause::MemoryFull,
         Cause::Recorder,
+        Cause::MaxSeries,
     ];
 
     /// The value of the dimension `Cause`.
@@ -53,6 +57,7 @@ impl Cause {
             Cause::Foreign => "foreign",
             Cause::MemoryFull => "memory_full",
             Cause::Recorder => "recorder",
+            Cause::MaxSeries => "max_series",
         }
     }
 }
@@ -73,6 +78,9 @@ impl Cause {
                 "the disk takes nothing, and there is no more room in memory: the oldest went"
             }
             Cause::Recorder => "the flight recorder could not give these samples back",
+            Cause::MaxSeries => {
+                "more cgroups and processes than metrics.max_series has room for: raise it, or narrow cgroups.paths"
+            }
         }
     }
 }
@@ -118,12 +126,13 @@ impl Health {
             unit: Unit::Bytes,
             timestamp,
             statistics,
+            beside: None,
         })
     }
 
-    /// AgentDropped for what was given up since the last call, stamped `timestamp`; its dimension
-    /// sets get `Cause` as one more dimension.
-    pub fn figures(&mut self, timestamp: Timestamp) -> Vec<(Cause, Figure)> {
+    /// AgentDropped for what was given up since the last call, stamped `timestamp`, with `Cause` as
+    /// one more dimension.
+    pub fn figures(&mut self, timestamp: Timestamp) -> Vec<Figure> {
         let mut figures = Vec::new();
         for cause in Cause::ALL {
             let place = cause as usize;
@@ -133,16 +142,10 @@ impl Health {
                 let statistics =
                     Statistics::Values { values: [new as f64].into(), counts: [1].into() };
                 let name = Cow::Borrowed("AgentDropped");
-                figures.push((
-                    cause,
-                    Figure {
-                        name,
-                        publication: NATIVELY,
-                        unit: Unit::Count,
-                        timestamp,
-                        statistics,
-                    },
-                ));
+                let value = cause.as_str().to_owned();
+                let beside = Some(Dimension { name: "Cause".to_owned(), value });
+                let (publication, unit) = (NATIVELY, Unit::Count);
+                figures.push(Figure { name, publication, unit, timestamp, statistics, beside });
             }
         }
         figures
@@ -160,8 +163,8 @@ mod tests {
         health.dropped(Cause::Rejected, 2);
         health.dropped(Cause::MemoryFull, 5);
         let told: Vec<_> =
-            health.figures(Timestamp(0)).into_iter().map(|(cause, _)| cause).collect();
-        assert_eq!(told, [Cause::Rejected, Cause::MemoryFull]);
+            health.figures(Timestamp(0)).into_iter().map(|it| it.beside.unwrap().value).collect();
+        assert_eq!(told, ["rejected", "memory_full"]);
         assert_eq!(Health::spool_bytes(Timestamp(0), 0), None);
         assert!(health.figures(Timestamp(0)).is_empty());
         health.dropped(Cause::Rejected, 1);

@@ -27,7 +27,11 @@ pub mod distribution;
 
 pub mod average;
 
+pub mod dimension;
+
 pub mod window;
+
+pub mod slow;
 
 pub mod under_pressure;
 
@@ -36,8 +40,6 @@ pub mod recorder;
 pub mod black_box;
 
 pub mod history;
-
-pub mod dimension;
 
 pub mod datum;
 

@@ -4,11 +4,13 @@
 //! fields the kernel doesn't give has no value; it never becomes zero.
 
 mod memory;
+mod needs;
 
-pub use memory::{available_share, memory_used_percent};
+pub use memory::{available_share, memory_used_percent, usable};
+pub use needs::needs;
 
 use crate::formula::Combination;
-use crate::sample::{Difference, Needs, Rates, Sample, VmStatNeed};
+use crate::sample::{Difference, Rates, Sample};
 use crate::source::meminfo::MemInfo;
 use crate::source::pressure::Pressure;
 use crate::source::vmstat::VmStat;
@@ -50,6 +52,8 @@ pub enum Formula {
     Rate(fn(&VmStat) -> Option<u64>),
     /// Events since boot: how many in a part, as one value.
     Events(fn(&VmStat) -> Option<u64>),
+    /// Not of a sample: read, or worked out, a few times a period (`slow`).
+    Slow,
 }
 
 /// One value and how many tenths of a second it stands for; `Events` add up over a part instead.
@@ -86,6 +90,7 @@ impl Metric {
                 Some(Value::Weighted(rate, difference.covered.0))
             }
             Formula::Events(count) => Some(Value::Events(increase(&rates.vmstat?, count)? as f64)),
+            Formula::Slow => None,
         }
     }
 
@@ -118,28 +123,12 @@ pub fn native(name: &str) -> Option<&'static Metric> {
     NATIVE.iter().find(|metric| metric.name == name)
 }
 
-/// The kernel files that these metrics need. Pressure stall information is read in any case where
-/// `watch_pressure` says that the host's state is to be watched.
-pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Needs {
-    let any = |wanted: fn(&Formula) -> bool| metrics.iter().any(|metric| wanted(&metric.formula));
-    Needs {
-        zoneinfo: metrics.iter().any(|metric| metric.columns.contains(&ZONES)),
-        pressure: watch_pressure || any(|formula| matches!(formula, Formula::Stall(_))),
-        vmstat: match watch_pressure || any(|formula| matches!(formula, Formula::Events(_))) {
-            _ if any(|formula| matches!(formula, Formula::Rate(_))) => VmStatNeed::Rates,
-            true => VmStatNeed::Kills,
-            false => VmStatNeed::None,
-        },
-        extras: extras.to_vec(),
-    }
-}
-
 /// A counter that fell began anew with a new boot; its increase isn't known.
 fn increase<T>(difference: &Difference<T>, counter: fn(&T) -> Option<u64>) -> Option<u64> {
     counter(&difference.after)?.checked_sub(counter(&difference.before)?)
 }
 
-const fn row(
+pub(crate) const fn row(
     name: &'static str,
     unit: Unit,
     sparse: bool,
@@ -154,7 +143,7 @@ const fn row(
 }
 
 /// Every metric of the host that cwmem knows, the ones on by default first.
-pub static NATIVE: [Metric; 14] = [
+pub static NATIVE: [Metric; 16] = [
     row(
         "MemoryUsedPercent",
         Unit::Percent,
@@ -260,6 +249,22 @@ pub static NATIVE: [Metric; 14] = [
         &["meminfo:HugePages_Free", "meminfo:HugePages_Total"],
         "100·HugePages_Free/HugePages_Total",
     ),
+    row(
+        NUMA_NODE_AVAILABLE_PERCENT,
+        Unit::Percent,
+        false,
+        Formula::Slow,
+        &[],
+        "100·min over nodes((MemFree + Inactive(file) + SReclaimable)/(MemTotal − huge pages))",
+    ),
+    row(
+        MINUTES_TO_EXHAUSTION,
+        Unit::None,
+        false,
+        Formula::Slow,
+        &["meminfo:MemAvailable"],
+        "MemAvailable/(its fall a minute)",
+    ),
 ];
 
 /// T, A and H, H as older kernels give it too.
@@ -272,11 +277,10 @@ const USABLE: [&str; 5] = [
 ];
 const SWAP: [&str; 2] = ["meminfo:SwapTotal", "meminfo:SwapFree"];
 
-/// Only formulas that stand in for MemAvailable use it.
-const ZONES: &str = "zoneinfo:low";
-
 /// The publication of cwmem's own metrics.
 pub const NATIVELY: u16 = 0;
+pub(crate) const NUMA_NODE_AVAILABLE_PERCENT: &str = "NumaNodeAvailablePercent";
+pub(crate) const MINUTES_TO_EXHAUSTION: &str = "MinutesToExhaustion";
 
 /// The names that are on where the configuration says nothing.
 pub const DEFAULT: [&str; 4] =

@@ -1,13 +1,16 @@
 //! A sample: all enabled signals at one instant, and the sources it is read from.
 
+mod memory;
+
 use crate::clock::{Boottime, Moment};
 use crate::source::kept::{AVAILABLE, Report, Source};
-use crate::source::meminfo::{self, Extras, MemInfo};
+use crate::source::meminfo::{Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
-use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
+use crate::source::zfs;
 use crate::source::zoneinfo::Watermarks;
-use crate::units::Tenths;
+use crate::units::{Bytes, Tenths};
+use memory::MemInfoReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +39,8 @@ pub struct Needs {
     /// Only ever looked at where MemAvailable is missing.
     pub zoneinfo: bool,
     pub extras: Vec<String>,
+    /// What ZFS's cache would give back counts as available, from the reading on.
+    pub zfs: bool,
 }
 
 /// How often /proc/vmstat has to be read.
@@ -58,6 +63,7 @@ pub struct Sources {
     meminfo: Source<MemInfoReader>,
     pressure: Option<Source<pressure::Reader>>,
     vmstat: Option<Source<vmstat::Reader>>,
+    zfs: Option<Source<zfs::Reader>>,
     vmstat_need: VmStatNeed,
     vmstat_read: Option<VmStatRead>,
     watermarks: Watermarks,
@@ -100,12 +106,16 @@ impl Sources {
         });
         let vmstat = (needs.vmstat != VmStatNeed::None)
             .then(|| Source::open("vmstat", vmstat::Reader::open(proc_root), now, &mut reports));
+        let zfs = needs
+            .zfs
+            .then(|| Source::open("zfs/arcstats", zfs::Reader::open(proc_root), now, &mut reports));
         Sources {
             proc_root: proc_root.to_owned(),
             extras: Extras::new(needs.extras.clone()),
             meminfo,
             pressure,
             vmstat,
+            zfs,
             vmstat_need: needs.vmstat,
             vmstat_read: None,
             watermarks: Watermarks::new(needs.zoneinfo),
@@ -130,6 +140,13 @@ impl Sources {
             && info.available.is_none()
         {
             info.low_watermark = self.watermarks.low(root, now.boot);
+        }
+        if let (Some(source), Some(info)) = (&mut self.zfs, &mut sample.meminfo) {
+            let open = || zfs::Reader::open(root);
+            let cache = source.read(now.boot, reports, open, zfs::Reader::read);
+            info.available = info.available.zip(cache).map(|(available, cache)| {
+                Bytes(available.0.saturating_add(cache.0).min(info.total.0))
+            });
         }
         match &sample.meminfo {
             None => sample.extras.fill(None),
@@ -225,59 +242,6 @@ impl<T: Copy> Counter<T> {
         // any moment, and suspended time would dilute it.
         let gap = elapsed > covered.duration() * 2 + LONGEST_GAP;
         (!elapsed.is_zero() && !gap).then_some(Difference { before, after, elapsed, covered })
-    }
-}
-
-/// /proc where there is one; elsewhere `sysinfo`, unless a captured tree is asked for.
-struct MemInfoReader {
-    #[cfg(target_os = "linux")]
-    inner: meminfo::Reader,
-    #[cfg(not(target_os = "linux"))]
-    inner: ElsewhereReader,
-}
-
-#[cfg(target_os = "linux")]
-impl MemInfoReader {
-    fn open(proc_root: &Path) -> Result<MemInfoReader, proc_file::ReadError> {
-        Ok(MemInfoReader { inner: meminfo::Reader::open(proc_root)? })
-    }
-
-    fn read(
-        &mut self,
-        extras: &Extras,
-        values: &mut [Option<u64>],
-    ) -> Result<MemInfo, proc_file::Error<meminfo::ParseError>> {
-        self.inner.read(extras, values)
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-enum ElsewhereReader {
-    Captured(meminfo::Reader),
-    System(crate::source::system::Reader),
-}
-
-#[cfg(not(target_os = "linux"))]
-impl MemInfoReader {
-    fn open(proc_root: &Path) -> Result<MemInfoReader, String> {
-        let inner = if proc_root == Path::new("/proc") {
-            let reader =
-                crate::source::system::Reader::open().map_err(|error| error.to_string())?;
-            ElsewhereReader::System(reader)
-        } else {
-            let reader = meminfo::Reader::open(proc_root).map_err(|error| error.to_string())?;
-            ElsewhereReader::Captured(reader)
-        };
-        Ok(MemInfoReader { inner })
-    }
-
-    fn read(&mut self, extras: &Extras, values: &mut [Option<u64>]) -> Result<MemInfo, String> {
-        match &mut self.inner {
-            ElsewhereReader::Captured(reader) => {
-                reader.read(extras, values).map_err(|error| error.to_string())
-            }
-            ElsewhereReader::System(reader) => reader.read().map_err(|error| error.to_string()),
-        }
     }
 }
 

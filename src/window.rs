@@ -6,6 +6,7 @@
 
 use crate::average::{Average, Averages};
 use crate::clock::Timestamp;
+use crate::dimension::Dimension;
 use crate::distribution::{Distribution, Statistics};
 use crate::metric::{Metric, Value};
 use crate::sample::{Differences, Sample};
@@ -53,6 +54,8 @@ pub struct Figure {
     /// The period's start.
     pub timestamp: Timestamp,
     pub statistics: Statistics,
+    /// One more dimension than the host's: which cgroup, which processes.
+    pub beside: Option<Dimension>,
 }
 
 struct Series {
@@ -126,6 +129,7 @@ impl Window {
                 publication: series.metric.publication,
                 unit: series.metric.unit,
                 timestamp,
+                beside: None,
             })
         });
         let figures = figures.collect();

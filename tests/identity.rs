@@ -568,6 +568,7 @@ fn periods_without_an_instance_id_are_completed_once_it_is_known() {
             unit: Unit::Percent,
             timestamp: Timestamp(60_000),
             statistics: Statistics::Values { values: [40.0].into(), counts: [600].into() },
+            beside: None,
         };
         let dressed = dress(
             &[figure],

@@ -96,6 +96,7 @@ pub fn figures(rows: &[Row], period: i64, patience: &Patience) -> Vec<Figure> {
             unit,
             timestamp,
             statistics: statistics?,
+            beside: None,
         })
     })
     .collect()

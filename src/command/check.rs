@@ -5,14 +5,14 @@ use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::command::output;
 use crate::command::outside;
-use crate::config::{Config, redacted};
+use crate::config::{Config, ZfsArc, redacted};
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::identity::dress::Publications;
 use crate::identity::sets::Resolution;
 use crate::metric::{self, Formula};
 use crate::pipeline::identity_of;
-use crate::sample::{Sample, Sources};
+use crate::sample::{Needs, Sample, Sources};
 use crate::sink::{Answer, Outcome, Sink};
 use crate::source::kept::Report;
 use crate::table::Table;
@@ -105,6 +105,7 @@ fn configuration(config: &Config) -> Line {
 fn kernel(config: &Config, clock: &Clock) -> Vec<Line> {
     let metrics = &config.metrics;
     let needs = metric::needs(&metrics.enabled, &metrics.meminfo, true);
+    let needs = Needs { zfs: config.metrics.zfs_arc == ZfsArc::Reclaimable, ..needs };
     let now = clock.now();
     let mut sources = Sources::open(&config.sample.proc_root, &needs, now.boot);
     let mut sample = Sample::new(now, metrics.meminfo.len());

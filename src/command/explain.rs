@@ -5,13 +5,15 @@ mod notes;
 
 use crate::clock::Clock;
 use crate::command::output::{self, complain};
-use crate::config::Config;
+use crate::config::{Config, ZfsArc};
 use crate::exit::Exit;
 use crate::metric::{self, Formula, Metric, NATIVE, Value};
 use crate::preset::{Manner, PRESETS, Row};
 use crate::sample::{Differences, Needs, Sample, Sources};
+use crate::slow::Signal;
 use crate::source::kept::AVAILABLE;
 use crate::source::meminfo::MemInfo;
+use crate::source::numa;
 use crate::table::Table;
 use crate::units::{Grain, Unit};
 use std::path::Path;
@@ -20,7 +22,9 @@ use std::time::Duration;
 /// Prints the table; reads the host twice, a second apart, so that rates have values too.
 pub async fn run(config: &Config, clock: &Clock) -> Exit {
     let fields = all_fields();
-    let needs = Needs { zoneinfo: true, ..metric::needs(&NATIVE, &fields, false) };
+    let needs = metric::needs(&NATIVE, &fields, false);
+    let zfs = config.metrics.zfs_arc == ZfsArc::Reclaimable;
+    let needs = Needs { zoneinfo: true, zfs, ..needs };
     let mut sources = Sources::open(&config.sample.proc_root, &needs, clock.now().boot);
     let mut sample = Sample::new(clock.now(), fields.len());
     sample.covered = config.sample.interval;
@@ -38,7 +42,7 @@ pub async fn run(config: &Config, clock: &Clock) -> Exit {
     }
     let mut table = Table::new(&["TOOL", "METRIC", "VALUE", "FORMULA", "FIELDS"]);
     for metric in &NATIVE {
-        let value = metric.value(&sample, &rates);
+        let value = metric.value(&sample, &rates).or_else(|| slow_value(metric, config));
         let value = value.map_or("-".into(), |value| shown(metric, value));
         let used = used(metric, &sample, &fields);
         table.row(["cwmem", &metric.name, &value, &metric.words, &used]);
@@ -80,6 +84,13 @@ fn of_kernel(row: &Row, info: &MemInfo) -> String {
     fields.collect::<Vec<_>>().join(", ")
 }
 
+/// What one look tells of the slow metrics; a forecast needs an hour.
+fn slow_value(metric: &Metric, config: &Config) -> Option<Value> {
+    (metric == Signal::NumaNodeAvailablePercent.metric()).then_some(())?;
+    let percent = numa::least_available_percent(&config.sample.sys_root)?;
+    Some(Value::Weighted(percent, config.sample.interval.0))
+}
+
 /// What stood in the kernel's files for the formula.
 fn used(metric: &Metric, sample: &Sample, fields: &[String]) -> String {
     let counter = match metric.formula {
@@ -87,6 +98,7 @@ fn used(metric: &Metric, sample: &Sample, fields: &[String]) -> String {
         Formula::Rate(count) | Formula::Events(count) => {
             sample.vmstat.and_then(|vmstat| count(&vmstat))
         }
+        Formula::Slow => return String::new(),
         Formula::MemInfo(_) | Formula::Fields(..) | Formula::Extra(_) => {
             let used = fields_of(metric).into_iter().filter_map(|field| {
                 let place = fields.iter().position(|other| *other == field)?;
@@ -142,12 +154,14 @@ fn fields_of(metric: &Metric) -> Vec<String> {
 }
 
 fn all_fields() -> Vec<String> {
-    let mut fields: Vec<String> = NATIVE.iter().flat_map(fields_of).collect();
+    let of_sample = NATIVE.iter().filter(|metric| !matches!(metric.formula, Formula::Slow));
+    let mut fields: Vec<String> = of_sample.flat_map(fields_of).collect();
     fields.sort();
     fields.dedup();
     fields
 }
 
 const LEGEND: &str = "\"-\" is a value that this host doesn't give: no swap, an older kernel, \
-                      pressure stall information off, or a rate of a captured tree.";
+                      pressure stall information off, a rate \
+                      of a captured tree, or a forecast.";
 const BETWEEN_READINGS: Duration = Duration::from_secs(1);

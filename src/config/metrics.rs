@@ -5,7 +5,7 @@ use crate::config::kind;
 use crate::config::presets;
 use crate::config::reader::{Field, Section};
 use crate::config::sets::{self, Pair};
-use crate::config::{Metrics, STATISTICS};
+use crate::config::{Metrics, STATISTICS, ZFS_ARC, ZfsArc};
 use crate::metric::{self, Metric};
 use crate::window::Form;
 use std::collections::BTreeSet;
@@ -49,6 +49,14 @@ pub fn read(section: &mut Section<'_>, pairs: &[Pair]) -> Metrics {
         health: section.value("health", true, kind::boolean).value,
         statistics: section
             .value("statistics", Form::default(), |field| kind::choice(field, &STATISTICS))
+            .value,
+        zfs_arc: section
+            .value("zfs_arc", ZfsArc::default(), |field| kind::choice(field, &ZFS_ARC))
+            .value,
+        max_series: section
+            .value("max_series", 50, |field| {
+                usize::try_from(kind::integer(field, 1..=10_000)?).ok()
+            })
             .value,
         meminfo: meminfo.value,
     }

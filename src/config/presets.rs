@@ -130,7 +130,7 @@ fn choice(
     all_is_read: bool,
 ) -> Option<Choice> {
     let mut choice = Choice::default();
-    field.entries(table, |field, name| {
+    field.keys_of(table, |field, name| {
         match name {
             "namespace" => choice.namespace = Some(kind::namespace(field)?),
             "metrics" => choice.metrics = Some(metrics(field, preset)?),
@@ -159,7 +159,7 @@ fn metrics(field: &mut Field<'_>, preset: &'static Preset) -> Option<Vec<Chosen>
 /// `{ metric = "mem_used", name = "Used", unit = "Gigabytes" }`.
 fn renamed(field: &mut Field<'_>, table: &Table, preset: &'static Preset) -> Option<Chosen> {
     let (mut chosen, mut name, mut label) = (None, None, None);
-    field.entries(table, |field, key| {
+    field.keys_of(table, |field, key| {
         match key {
             "metric" => chosen = Some(row(field, preset)?),
             "name" => name = Some(metric_name(field)?),

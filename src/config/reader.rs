@@ -2,6 +2,7 @@
 //!
 //! Asking for a key is what makes it known: there is no second list of keys to keep.
 
+mod entries;
 mod tables;
 
 use crate::config::nearest::nearest;

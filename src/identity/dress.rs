@@ -176,16 +176,21 @@ pub fn complete(resolutions: &[Resolution]) -> Vec<Arc<[Dimension]>> {
     dimensions.collect()
 }
 
-fn datums(
+/// Each figure under each of these dimensions, with its own one beside them.
+pub fn datums(
     figures: &[Figure],
     dimensions: &[Arc<[Dimension]>],
     namespace: &Arc<str>,
     resolution: StorageResolution,
 ) -> Vec<Datum> {
     let datums = dimensions.iter().flat_map(|dimensions| {
-        figures
-            .iter()
-            .map(|figure| Datum::new(namespace.clone(), dimensions.clone(), resolution, figure))
+        figures.iter().map(|figure| {
+            let dimensions = match &figure.beside {
+                None => dimensions.clone(),
+                Some(own) => dimensions.iter().chain([own]).cloned().collect(),
+            };
+            Datum::new(namespace.clone(), dimensions, resolution, figure)
+        })
     });
     datums.collect()
 }
@@ -206,6 +211,7 @@ mod tests {
             unit: Unit::Percent,
             timestamp: Timestamp(60_000),
             statistics: Statistics::Values { values: [40.0].into(), counts: [600].into() },
+            beside: None,
         };
         vec![figure("MemoryUsedPercent"), figure("SwapUsedPercent")]
     }
@@ -262,6 +268,32 @@ mod tests {
                 "MemoryUsedPercent{InstanceType}",
                 "SwapUsedPercent{InstanceType}",
             ]
+        );
+    }
+
+    #[test]
+    fn a_figure_brings_its_own_dimension() {
+        let mut figures = figures();
+        let own = Dimension { name: "Cgroup".into(), value: "a".into() };
+        figures[0].beside = Some(own);
+        let identity = Given::default().on(&xen());
+        let sets = ["Host", "InstanceId", ""].map(set);
+        let publications = Publications::native("N".into(), sets.to_vec());
+        let dressed = dress(&figures, &identity, &publications, StorageResolution::Standard);
+        let expected = [
+            "MemoryUsedPercent{Host,Cgroup}",
+            "SwapUsedPercent{Host}",
+            "MemoryUsedPercent{Cgroup}",
+            "SwapUsedPercent{}",
+        ];
+        assert_eq!(shapes(&dressed.datums), expected);
+        // It waits with its figure.
+        let mut identity = identity;
+        identity.learn_document(&document());
+        let later = dressed.pending.unwrap().complete(&identity).unwrap();
+        assert_eq!(
+            shapes(&later),
+            ["MemoryUsedPercent{InstanceId,Cgroup}", "SwapUsedPercent{InstanceId}"]
         );
     }
 

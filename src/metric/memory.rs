@@ -9,7 +9,7 @@ pub fn available_share(info: &MemInfo) -> Option<f64> {
 }
 
 /// T−H, or nothing where the huge pages leave nothing.
-fn usable(info: &MemInfo) -> Option<f64> {
+pub fn usable(info: &MemInfo) -> Option<f64> {
     let usable = info.total.0.checked_sub(info.huge_pool().0)?;
     (usable > 0).then_some(usable as f64)
 }

@@ -1,6 +1,6 @@
 //! What of the configuration each task needs.
 
-use crate::config::Config;
+use crate::config::{Config, ZfsArc};
 use crate::datum::Resolution;
 use crate::delivery::Schedule;
 use crate::dimension::DimensionName;
@@ -18,6 +18,8 @@ pub(super) fn sampler_settings(config: &Config, place: f64) -> sampler::Settings
         proc_root: config.sample.proc_root.clone(),
         metrics: config.metrics.enabled.clone(),
         extras: config.metrics.meminfo.clone(),
+        zfs_reclaimable: config.metrics.zfs_arc == ZfsArc::Reclaimable,
+        slow: config.slow(),
         form: config.metrics.statistics,
         levels: Levels {
             available_below: config.pressure.available_below,

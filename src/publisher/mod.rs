@@ -12,7 +12,6 @@ use crate::allocator;
 use crate::batch::Batch;
 use crate::clock::{Alarm, Boottime, Clock};
 use crate::datum::Resolution;
-use crate::health::Cause;
 use crate::identity::Identity;
 use crate::identity::dress::Publications;
 use crate::notify;
@@ -217,7 +216,7 @@ impl<S: Sink> Publisher<S> {
             }
             Message::ClusterSummary(summary) => self.desk.speak(&summary, now),
             Message::CopyRecorder => self.copy_recorder(),
-            Message::Unreadable(samples) => self.desk.lost(Cause::Recorder, samples, now.boot),
+            Message::Lost(cause, count) => self.desk.lost(cause, count, now.boot),
             Message::ClockStepped => self.desk.clock_stepped(),
             Message::Reload(behind) => {
                 let Behind { settings, sink, identity } = *behind;

@@ -60,6 +60,7 @@ fn part(clock: &Clock, name: u64) -> Part {
         unit: Unit::Percent,
         timestamp: period,
         statistics,
+        beside: None,
     };
     Part { period, due: now.boot, ends: false, figures: vec![figure], through: name }
 }

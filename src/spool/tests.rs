@@ -366,6 +366,7 @@ fn pending(count: usize) -> Pending {
         unit: Unit::Percent,
         timestamp: Timestamp(0),
         statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },
+        beside: None,
     };
     let figures: Vec<_> = (0..count).map(figure).collect();
     let sets = [set("InstanceId"), set("InstanceId ImageId")];

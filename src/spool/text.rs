@@ -222,9 +222,10 @@ struct PendingOut<'a> {
 
 impl PendingOut<'_> {
     fn of(group: &Group) -> PendingOut<'_> {
-        let none: Arc<[Dimension]> = Arc::new([]);
+        // The host's dimensions are still to come; a figure's own are known.
         let datum = |figure: &Figure| {
-            Datum::new(group.namespace.clone(), none.clone(), group.resolution, figure)
+            let own = figure.beside.iter().cloned().collect();
+            Datum::new(group.namespace.clone(), own, group.resolution, figure)
         };
         let names = |set: &DimensionSet| set.0.iter().map(Member::to_string).collect();
         PendingOut {
@@ -296,6 +297,7 @@ mod tests {
                 counts: vec![10; values.len()].into(),
                 values: values.into(),
             },
+            beside: None,
         }
     }
 

@@ -3,30 +3,13 @@
 use crate::metric;
 use crate::preset::{PRESETS, Preset, preset};
 use crate::source::meminfo::MemInfo;
+use crate::source::zfs::{self, Arc};
 use crate::units::Bytes;
 use std::path::Path;
 
-/// What the ZFS cache holds, and the least it shrinks to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arc {
-    size: Bytes,
-    least: Bytes,
-}
-
 /// `None` where no ZFS is loaded.
 pub fn arc(proc_root: &Path) -> Option<Arc> {
-    parse_arc(&std::fs::read_to_string(proc_root.join("spl/kstat/zfs/arcstats")).ok()?)
-}
-
-/// Lines of `name type data` after two of heading.
-fn parse_arc(text: &str) -> Option<Arc> {
-    let field = |name| {
-        let mut lines = text.lines().map(|line| line.split_whitespace());
-        let value = lines
-            .find_map(|mut words| (words.next() == Some(name)).then(|| words.nth(1)?.parse().ok()));
-        value.flatten().map(Bytes)
-    };
-    Some(Arc { size: field("size")?, least: field("c_min")? })
+    zfs::parse(&std::fs::read(proc_root.join(zfs::FILE)).ok()?).ok()
 }
 
 /// A note for each thing that this host has and that the tools see differently.
@@ -132,11 +115,11 @@ fn huge_pages(info: &MemInfo) -> Option<String> {
     ))
 }
 
-fn of_arc(Arc { size, least }: Arc, info: &MemInfo) -> String {
+fn of_arc(arc: Arc, info: &MemInfo) -> String {
     format!(
-        "the ZFS cache (ARC) holds {}, of which it would give back {}: all formulas here count it as used",
-        amount(size, info),
-        amount(Bytes(size.0.saturating_sub(least.0)), info)
+        "the ZFS cache (ARC) holds {}, of which it would give back {}: the kernel's fields, and so all formulas here, count it as used, unless metrics.zfs_arc says that it is reclaimable",
+        amount(arc.size, info),
+        amount(arc.reclaimable(), info)
     )
 }
 
@@ -212,7 +195,7 @@ mod tests {
             Shmem, which is tmpfs and shared memory, has 512.0 MiB (12.8 % of MemTotal): it lies in Cached, but can't be dropped; cwmem, telegraf and cwagent-available count it as used, cwagent, mon-scripts, cloudwatchmon, vector, collectd and ec2-memory as free cache, and the -incl-cache presets count all cache as used
             the kernel's own caches: SReclaimable, 200.0 MiB (5.0 % of MemTotal), is free to cwagent and collectd, and used to mon-scripts, cloudwatchmon, vector and ec2-memory; SUnreclaim, 100.0 MiB (2.5 % of MemTotal), is used to all but collectd
             the pool of static huge pages, 1024.0 MiB (25.6 % of MemTotal), can be put to no other use: cwmem takes it out of used memory and of the total, all others count it as used (66.40 % against 75.00 %)
-            the ZFS cache (ARC) holds 1024.0 MiB (25.6 % of MemTotal), of which it would give back 768.0 MiB (19.2 % of MemTotal): all formulas here count it as used
+            the ZFS cache (ARC) holds 1024.0 MiB (25.6 % of MemTotal), of which it would give back 768.0 MiB (19.2 % of MemTotal): the kernel's fields, and so all formulas here, count it as used, unless metrics.zfs_arc says that it is reclaimable
             SwapCached 100.0 MiB lies in swap and in memory at once: collectd and ec2-memory don't count it as used swap (40.00 %), the others do (50.00 %)"#]],
         );
     }
@@ -236,12 +219,5 @@ mod tests {
             |name: &str| USED.iter().any(|metric| preset(name).unwrap().row(metric).is_some());
         let without: Vec<_> = PRESETS.iter().filter(|preset| !used(preset.name)).collect();
         assert!(matches!(without[..], [only] if only.name == "vector"), "it publishes bytes only");
-    }
-
-    #[test]
-    fn the_arc_is_read_from_its_statistics() {
-        let text = "13 1 0x01 123 33456 1 2\nname                            type data\nhits                            4    5\nc_min                           4    1000\nsize                            4    70000\n";
-        assert_eq!(parse_arc(text), Some(Arc { size: Bytes(70_000), least: Bytes(1_000) }));
-        assert_eq!(parse_arc("size 4 x\n"), None);
     }
 }

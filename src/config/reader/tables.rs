@@ -25,7 +25,7 @@ impl Field<'_> {
     }
 
     /// Hands each entry of a table to `kind`; `None` where one of them is refused.
-    pub fn entries(
+    pub fn keys_of(
         &mut self,
         table: &Table,
         mut kind: impl FnMut(&mut Field<'_>, &str) -> Option<()>,

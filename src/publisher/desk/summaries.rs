@@ -93,7 +93,8 @@ mod tests {
 
     fn figure(name: &'static str) -> Figure {
         let statistics = Statistics::Values { values: [3.0].into(), counts: [1].into() };
-        Figure { name: name.into(), publication: 0, unit: Unit::Count, timestamp: NOW, statistics }
+        let (name, unit) = (name.into(), Unit::Count);
+        Figure { name, publication: 0, unit, timestamp: NOW, statistics, beside: None }
     }
 
     fn summary(until: u64) -> ClusterSummary {

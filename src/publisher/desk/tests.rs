@@ -49,6 +49,7 @@ fn part(period: Timestamp, through: u64, due: Boottime, names: std::ops::Range<u
         unit: Unit::Percent,
         timestamp: period,
         statistics: Statistics::Values { values: [1.0].into(), counts: [10].into() },
+        beside: None,
     };
     let figures = names.map(figure).collect();
     Part { period, due, ends: false, figures, through }

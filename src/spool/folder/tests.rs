@@ -31,6 +31,7 @@ fn figure(name: usize) -> Figure {
             values: [name as f64, 0.5].into(),
             counts: [10, 20].into(),
         },
+        beside: None,
     }
 }
 

@@ -30,7 +30,7 @@ fn figure(minute: i64) -> Figure {
     let statistics = Statistics::Values { values: [minute as f64].into(), counts: [600].into() };
     let timestamp = Timestamp(minute * 60_000);
     let (name, unit) = (Cow::Borrowed("MemoryUsedPercent"), Unit::Percent);
-    Figure { name, publication: 0, unit, timestamp, statistics }
+    Figure { name, publication: 0, unit, timestamp, statistics, beside: None }
 }
 
 fn content(host: &str, minute: i64) -> Content {
