@@ -94,7 +94,7 @@ fn sysinfo_refresh() -> impl FnMut() {
 /// The same, through the sampler's own sources, which read vmstat at most once a second.
 fn between_vmstat() -> impl FnMut() {
     let clock = Clock::System;
-    let needs = Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: Vec::new() };
+    let needs = Needs { pressure: true, vmstat: VmStatNeed::Rates, ..Needs::default() };
     let mut sources = Sources::open(Path::new("/proc"), &needs, clock.now().boot);
     let mut window = Window::new(enabled(), Duration::from_secs(60), Form::Values);
     let mut sample = Sample::new(clock.now(), 0);

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::dimension::Dimension;
 use crate::distribution::Statistics;
+use crate::metric::NATIVELY;
 use crate::units::Unit;
 use crate::window::Figure;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -71,11 +72,13 @@ impl Datum {
     }
 }
 
-/// A datum less its namespace and dimensions.
+/// A datum less its namespace and the host's dimensions: what is left is the figure's own. Whoever
+/// takes it knows its publication.
 impl From<Datum> for Figure {
     fn from(datum: Datum) -> Figure {
-        let Datum { name, unit, timestamp, statistics, .. } = datum;
-        Figure { name, unit, timestamp, statistics }
+        let Datum { name, unit, timestamp, statistics, dimensions, .. } = datum;
+        let beside = dimensions.first().cloned();
+        Figure { name, publication: NATIVELY, unit, timestamp, statistics, beside }
     }
 }
 

@@ -21,10 +21,15 @@ pub enum DimensionName {
     AutoScalingGroupName,
     Region,
     Host,
+    /// The host's name as several agents spell the dimension: `host`. A pair of that name in the
+    /// configuration's `[dimensions]` gives it another value.
+    LowerHost,
     /// `tag:KEY`: an EC2 instance tag, sent under its key.
     Tag(String),
     /// A pair of the configuration's `[dimensions]`.
     Static(String),
+    /// `NAME=VALUE`: a pair that stands in the set itself.
+    Fixed(String, String),
 }
 
 /// A name in a set; an optional one (`AutoScalingGroupName?`) falls away where it is known absent.
@@ -63,6 +68,8 @@ impl DimensionName {
         DimensionName::Host,
     ];
 
+    pub const HOST: &str = "host";
+
     /// The name under which it is sent.
     pub fn as_str(&self) -> &str {
         match self {
@@ -73,7 +80,10 @@ impl DimensionName {
             DimensionName::AutoScalingGroupName => "AutoScalingGroupName",
             DimensionName::Region => "Region",
             DimensionName::Host => "Host",
-            DimensionName::Tag(key) | DimensionName::Static(key) => key,
+            DimensionName::LowerHost => DimensionName::HOST,
+            DimensionName::Tag(key) | DimensionName::Static(key) | DimensionName::Fixed(key, _) => {
+                key
+            }
         }
     }
 }
@@ -81,6 +91,10 @@ impl DimensionName {
 impl Member {
     /// What `Display` wrote: a name that isn't built in is a static pair's.
     pub fn parse(text: &str) -> Member {
+        if let Some((name, value)) = pair(text) {
+            let name = DimensionName::Fixed(name.to_owned(), value.to_owned());
+            return Member { name, optional: false };
+        }
         let (name, optional) = match text.strip_suffix('?') {
             Some(name) => (name, true),
             None => (text, false),
@@ -88,6 +102,7 @@ impl Member {
         let built_in = DimensionName::BUILT_IN.into_iter().find(|known| known.as_str() == name);
         let name = built_in.unwrap_or_else(|| match name.strip_prefix("tag:") {
             Some(key) => DimensionName::Tag(key.to_owned()),
+            None if name == DimensionName::HOST => DimensionName::LowerHost,
             None => DimensionName::Static(name.to_owned()),
         });
         Member { name, optional }
@@ -101,11 +116,12 @@ impl fmt::Display for Member {
     }
 }
 
-/// As the configuration writes it: a tag with its prefix.
+/// As the configuration writes it: a tag with its prefix, a fixed pair with its value.
 impl fmt::Display for DimensionName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DimensionName::Tag(key) => write!(formatter, "tag:{key}"),
+            DimensionName::Fixed(name, value) => write!(formatter, "{name}={value}"),
             other => formatter.write_str(other.as_str()),
         }
     }
@@ -120,6 +136,11 @@ impl fmt::Display for DimensionSet {
         }
         formatter.write_str("}")
     }
+}
+
+/// The name and value of `NAME=VALUE`; a tag's key may have a "=" of its own.
+pub fn pair(text: &str) -> Option<(&str, &str)> {
+    if text.starts_with("tag:") { None } else { text.split_once('=') }
 }
 
 /// API reference, `Dimension.Name`.
@@ -180,5 +201,17 @@ mod tests {
             member(DimensionName::Tag("Name".into()), true),
         ]);
         assert_eq!(set.to_string(), "{InstanceId, tag:Name?}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in
+            ["InstanceId", "Host?", "host", "tag:a=b?", "Team", "PluginInstance=NONE", "a=b?"]
+        {
+            assert_eq!(Member::parse(text).to_string(), text);
+        }
+        let fixed = DimensionName::Fixed("a".to_owned(), "b=c".to_owned());
+        assert_eq!(Member::parse("a=b=c"), Member { name: fixed, optional: false });
+        assert_eq!(Member::parse("host").name, DimensionName::LowerHost);
     }
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::clock::{Boottime, Timestamp};
+use crate::dimension::Dimension;
 use crate::distribution::Statistics;
+use crate::metric::NATIVELY;
 use crate::units::Unit;
 use crate::window::Figure;
 
@@ -28,11 +30,13 @@ pub enum Cause {
     Recorder,
     /// A cluster's summary that came too late, or may have arrived: it is said once or not at all.
     Summary,
+    /// More cgroups and processes than the configuration allows series for.
+    MaxSeries,
 }
 
 impl Cause {
     /// In the order of their declaration.
-    pub const ALL: [Cause; 9] = [
+    pub const ALL: [Cause; 10] = [
         Cause::SpoolFull,
         Cause::TooOld,
         Cause::Clock,
@@ -42,6 +46,7 @@ impl Cause {
         Cause::MemoryFull,
         Cause::Recorder,
         Cause::Summary,
+        Cause::MaxSeries,
     ];
 
     /// The value of the dimension `Cause`.
@@ -56,6 +61,7 @@ impl Cause {
             Cause::MemoryFull => "memory_full",
             Cause::Recorder => "recorder",
             Cause::Summary => "summary",
+            Cause::MaxSeries => "max_series",
         }
     }
 }
@@ -78,6 +84,9 @@ impl Cause {
             Cause::Recorder => "the flight recorder could not give these samples back",
             Cause::Summary => {
                 "a cluster's summary that wasn't on the disk in time, or may have arrived: it isn't sent again"
+            }
+            Cause::MaxSeries => {
+                "more cgroups and processes than metrics.max_series has room for: raise it, or narrow cgroups.paths"
             }
         }
     }
@@ -118,12 +127,19 @@ impl Health {
     pub fn spool_bytes(timestamp: Timestamp, bytes: u64) -> Option<Figure> {
         let statistics = Statistics::Values { values: [bytes as f64].into(), counts: [1].into() };
         let name = Cow::Borrowed("AgentSpoolBytes");
-        (bytes > 0).then_some(Figure { name, unit: Unit::Bytes, timestamp, statistics })
+        (bytes > 0).then_some(Figure {
+            name,
+            publication: NATIVELY,
+            unit: Unit::Bytes,
+            timestamp,
+            statistics,
+            beside: None,
+        })
     }
 
-    /// AgentDropped for what was given up since the last call, stamped `timestamp`; its dimension
-    /// sets get `Cause` as one more dimension.
-    pub fn figures(&mut self, timestamp: Timestamp) -> Vec<(Cause, Figure)> {
+    /// AgentDropped for what was given up since the last call, stamped `timestamp`, with `Cause` as
+    /// one more dimension.
+    pub fn figures(&mut self, timestamp: Timestamp) -> Vec<Figure> {
         let mut figures = Vec::new();
         for cause in Cause::ALL {
             let place = cause as usize;
@@ -133,7 +149,10 @@ impl Health {
                 let statistics =
                     Statistics::Values { values: [new as f64].into(), counts: [1].into() };
                 let name = Cow::Borrowed("AgentDropped");
-                figures.push((cause, Figure { name, unit: Unit::Count, timestamp, statistics }));
+                let value = cause.as_str().to_owned();
+                let beside = Some(Dimension { name: "Cause".to_owned(), value });
+                let (publication, unit) = (NATIVELY, Unit::Count);
+                figures.push(Figure { name, publication, unit, timestamp, statistics, beside });
             }
         }
         figures
@@ -151,8 +170,8 @@ mod tests {
         health.dropped(Cause::Rejected, 2);
         health.dropped(Cause::MemoryFull, 5);
         let told: Vec<_> =
-            health.figures(Timestamp(0)).into_iter().map(|(cause, _)| cause).collect();
-        assert_eq!(told, [Cause::Rejected, Cause::MemoryFull]);
+            health.figures(Timestamp(0)).into_iter().map(|it| it.beside.unwrap().value).collect();
+        assert_eq!(told, ["rejected", "memory_full"]);
         assert_eq!(Health::spool_bytes(Timestamp(0), 0), None);
         assert!(health.figures(Timestamp(0)).is_empty());
         health.dropped(Cause::Rejected, 1);

@@ -18,6 +18,8 @@ pub mod source;
 
 pub mod sample;
 
+pub mod formula;
+
 pub mod metric;
 
 pub mod column;
@@ -26,7 +28,11 @@ pub mod distribution;
 
 pub mod average;
 
+pub mod dimension;
+
 pub mod window;
+
+pub mod slow;
 
 pub mod under_pressure;
 
@@ -36,11 +42,11 @@ pub mod black_box;
 
 pub mod history;
 
-pub mod dimension;
-
 pub mod datum;
 
 pub mod batch;
+
+pub mod preset;
 
 pub mod config;
 

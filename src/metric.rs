@@ -3,11 +3,21 @@
 //! T MemTotal, A MemAvailable, H the huge page pool, ST SwapTotal, SF SwapFree. A formula whose
 //! fields the kernel doesn't give has no value; it never becomes zero.
 
-use crate::sample::{Difference, Needs, Rates, Sample, VmStatNeed};
+mod memory;
+mod needs;
+
+pub use memory::{available_share, memory_used_percent, usable};
+pub use needs::needs;
+
+use crate::formula::Combination;
+use crate::sample::{Difference, Rates, Sample};
 use crate::source::meminfo::MemInfo;
 use crate::source::pressure::Pressure;
 use crate::source::vmstat::VmStat;
 use crate::units::{Grain, Unit};
+use memory::{
+    committed_percent, huge_pages_free_percent, memory_used, swap_used, swap_used_percent,
+};
 use std::borrow::Cow;
 
 #[derive(Debug, Clone)]
@@ -20,15 +30,20 @@ pub struct Metric {
     pub sparse: bool,
     pub formula: Formula,
     /// The columns that the formula uses; an extra field's is its own.
-    pub columns: &'static [&'static str],
+    pub columns: Cow<'static, [&'static str]>,
     /// The formula in the kernel's field names, for people.
     pub words: Cow<'static, str>,
+    /// Whose namespace and dimension sets it is published under: cwmem's own, or a preset's by its
+    /// place in the configuration.
+    pub publication: u16,
 }
 
 /// How a value comes out of a sample.
 #[derive(Debug, Clone, Copy)]
 pub enum Formula {
     MemInfo(fn(&MemInfo) -> Option<f64>),
+    /// The same as data, in units of so many bytes.
+    Fields(&'static Combination, f64),
     /// The extra field of /proc/meminfo at this place of the configuration's list.
     Extra(usize),
     /// Stalled microseconds since boot: the share of the elapsed time, in percent.
@@ -37,6 +52,8 @@ pub enum Formula {
     Rate(fn(&VmStat) -> Option<u64>),
     /// Events since boot: how many in a part, as one value.
     Events(fn(&VmStat) -> Option<u64>),
+    /// Not of a sample: read, or worked out, a few times a period (`slow`).
+    Slow,
 }
 
 /// One value and how many tenths of a second it stands for; `Events` add up over a part instead.
@@ -54,6 +71,10 @@ impl Metric {
             Formula::MemInfo(formula) => {
                 Some(Value::Weighted(formula(sample.meminfo.as_ref()?)?, covered))
             }
+            Formula::Fields(fields, unit) => {
+                let value = fields.value(sample.meminfo.as_ref()?)? / unit;
+                Some(Value::Weighted(value, covered))
+            }
             Formula::Extra(place) => {
                 Some(Value::Weighted((*sample.extras.get(place)?)? as f64, covered))
             }
@@ -69,6 +90,7 @@ impl Metric {
                 Some(Value::Weighted(rate, difference.covered.0))
             }
             Formula::Events(count) => Some(Value::Events(increase(&rates.vmstat?, count)? as f64)),
+            Formula::Slow => None,
         }
     }
 
@@ -81,16 +103,18 @@ impl Metric {
             grain: Grain::ThreeDigits,
             sparse: false,
             formula: Formula::Extra(place),
-            columns: &[],
+            columns: Cow::Borrowed(&[]),
             words: Cow::Owned(name.to_owned()),
+            publication: NATIVELY,
         }
     }
 }
 
-/// Two metrics are the same if they publish under the same name: the catalogue holds each once.
+/// Two metrics are the same if they publish under the same name in the same publication, which
+/// holds each once.
 impl PartialEq for Metric {
     fn eq(&self, other: &Metric) -> bool {
-        self.name == other.name
+        self.name == other.name && self.publication == other.publication
     }
 }
 
@@ -99,70 +123,12 @@ pub fn native(name: &str) -> Option<&'static Metric> {
     NATIVE.iter().find(|metric| metric.name == name)
 }
 
-/// The kernel files that these metrics need. Pressure stall information is read in any case where
-/// `watch_pressure` says that the host's state is to be watched.
-pub fn needs(metrics: &[Metric], extras: &[String], watch_pressure: bool) -> Needs {
-    let any = |wanted: fn(&Formula) -> bool| metrics.iter().any(|metric| wanted(&metric.formula));
-    Needs {
-        pressure: watch_pressure || any(|formula| matches!(formula, Formula::Stall(_))),
-        vmstat: match watch_pressure || any(|formula| matches!(formula, Formula::Events(_))) {
-            _ if any(|formula| matches!(formula, Formula::Rate(_))) => VmStatNeed::Rates,
-            true => VmStatNeed::Kills,
-            false => VmStatNeed::None,
-        },
-        extras: extras.to_vec(),
-    }
-}
-
-/// A/(T−H): the share of memory that is still to be had, 0..1.
-pub fn available_share(info: &MemInfo) -> Option<f64> {
-    let usable = usable(info)?;
-    Some((info.available?.as_f64() / usable).clamp(0.0, 1.0))
-}
-
 /// A counter that fell began anew with a new boot; its increase isn't known.
 fn increase<T>(difference: &Difference<T>, counter: fn(&T) -> Option<u64>) -> Option<u64> {
     counter(&difference.after)?.checked_sub(counter(&difference.before)?)
 }
 
-/// T−H, or nothing where the huge pages leave nothing.
-fn usable(info: &MemInfo) -> Option<f64> {
-    let usable = info.total.0.checked_sub(info.huge_pool().0)?;
-    (usable > 0).then_some(usable as f64)
-}
-
-/// The formula of MemoryUsedPercent.
-pub fn memory_used_percent(info: &MemInfo) -> Option<f64> {
-    Some(100.0 * (1.0 - available_share(info)?))
-}
-
-fn swap_used_percent(info: &MemInfo) -> Option<f64> {
-    let total = info.swap_total?.as_f64();
-    (total > 0.0).then_some(())?;
-    Some((100.0 * swap_used(info)? / total).clamp(0.0, 100.0))
-}
-
-fn swap_used(info: &MemInfo) -> Option<f64> {
-    let total = info.swap_total?.0;
-    (total > 0).then(|| Some(total.saturating_sub(info.swap_free?.0) as f64))?
-}
-
-fn memory_used(info: &MemInfo) -> Option<f64> {
-    Some((usable(info)? - info.available?.as_f64()).max(0.0))
-}
-
-fn committed_percent(info: &MemInfo) -> Option<f64> {
-    let limit = info.commit_limit?.as_f64();
-    (limit > 0.0).then_some(100.0 * info.committed?.as_f64() / limit)
-}
-
-fn huge_pages_free_percent(info: &MemInfo) -> Option<f64> {
-    let pool = info.huge_pages_total?;
-    (pool > 0).then_some(())?;
-    Some((100.0 * info.huge_pages_free? as f64 / pool as f64).clamp(0.0, 100.0))
-}
-
-const fn row(
+pub(crate) const fn row(
     name: &'static str,
     unit: Unit,
     sparse: bool,
@@ -171,12 +137,13 @@ const fn row(
     words: &'static str,
 ) -> Metric {
     let grain = if matches!(unit, Unit::Percent) { Grain::Tenth } else { Grain::ThreeDigits };
-    let (name, words) = (Cow::Borrowed(name), Cow::Borrowed(words));
-    Metric { name, unit, grain, sparse, formula, columns, words }
+    let (name, columns, words) =
+        (Cow::Borrowed(name), Cow::Borrowed(columns), Cow::Borrowed(words));
+    Metric { name, unit, grain, sparse, formula, columns, words, publication: NATIVELY }
 }
 
 /// Every metric of the host that cwmem knows, the ones on by default first.
-pub static NATIVE: [Metric; 14] = [
+pub static NATIVE: [Metric; 16] = [
     row(
         "MemoryUsedPercent",
         Unit::Percent,
@@ -282,6 +249,22 @@ pub static NATIVE: [Metric; 14] = [
         &["meminfo:HugePages_Free", "meminfo:HugePages_Total"],
         "100·HugePages_Free/HugePages_Total",
     ),
+    row(
+        NUMA_NODE_AVAILABLE_PERCENT,
+        Unit::Percent,
+        false,
+        Formula::Slow,
+        &[],
+        "100·min over nodes((MemFree + Inactive(file) + SReclaimable)/(MemTotal − huge pages))",
+    ),
+    row(
+        MINUTES_TO_EXHAUSTION,
+        Unit::None,
+        false,
+        Formula::Slow,
+        &["meminfo:MemAvailable"],
+        "MemAvailable/(its fall a minute)",
+    ),
 ];
 
 /// T, A and H, H as older kernels give it too.
@@ -293,6 +276,11 @@ const USABLE: [&str; 5] = [
     "meminfo:Hugepagesize",
 ];
 const SWAP: [&str; 2] = ["meminfo:SwapTotal", "meminfo:SwapFree"];
+
+/// The publication of cwmem's own metrics.
+pub const NATIVELY: u16 = 0;
+pub(crate) const NUMA_NODE_AVAILABLE_PERCENT: &str = "NumaNodeAvailablePercent";
+pub(crate) const MINUTES_TO_EXHAUSTION: &str = "MinutesToExhaustion";
 
 /// The names that are on where the configuration says nothing.
 pub const DEFAULT: [&str; 4] =

@@ -6,11 +6,12 @@
 mod member;
 mod settings;
 
+pub use settings::wanted;
+
 use crate::clock::{Boottime, Clock};
 use crate::cluster::member::Ends;
 use crate::config::Config;
-use crate::dimension::DimensionName;
-use crate::identity::discover::{Wanted, discover};
+use crate::identity::discover::discover;
 use crate::identity::imds::Imds;
 use crate::identity::{Identity, Local};
 use crate::log;
@@ -288,12 +289,4 @@ fn needs_restart(before: &Config, after: &Config) -> Option<String> {
 pub fn identity_of(config: &Config, local: &Local) -> Identity {
     let region = config.cloudwatch.region.as_deref();
     Identity::new(&config.identity, region, &config.dimensions, local)
-}
-
-/// What a configuration has to know of the host.
-pub fn wanted(identity: &Identity, config: &Config) -> Wanted {
-    // The sink has to know where to send to, and a cluster's member its name.
-    let member = config.cluster.as_ref().map(|_| DimensionName::InstanceId);
-    let names = member.into_iter().chain([DimensionName::Region]).collect();
-    Wanted { sets: identity.sets(config.metrics.dimensions.as_deref()), names }
 }

@@ -1,12 +1,16 @@
 //! A sample: all enabled signals at one instant, and the sources it is read from.
 
+mod memory;
+
 use crate::clock::{Boottime, Moment};
 use crate::source::kept::{AVAILABLE, Report, Source};
-use crate::source::meminfo::{self, Extras, MemInfo};
+use crate::source::meminfo::{Extras, MemInfo};
 use crate::source::pressure::{self, Pressure};
-use crate::source::proc_file;
 use crate::source::vmstat::{self, VmStat};
-use crate::units::Tenths;
+use crate::source::zfs;
+use crate::source::zoneinfo::Watermarks;
+use crate::units::{Bytes, Tenths};
+use memory::MemInfoReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,7 +36,11 @@ pub struct Sample {
 pub struct Needs {
     pub pressure: bool,
     pub vmstat: VmStatNeed,
+    /// Only ever looked at where MemAvailable is missing.
+    pub zoneinfo: bool,
     pub extras: Vec<String>,
+    /// What ZFS's cache would give back counts as available, from the reading on.
+    pub zfs: bool,
 }
 
 /// How often /proc/vmstat has to be read.
@@ -55,8 +63,10 @@ pub struct Sources {
     meminfo: Source<MemInfoReader>,
     pressure: Option<Source<pressure::Reader>>,
     vmstat: Option<Source<vmstat::Reader>>,
+    zfs: Option<Source<zfs::Reader>>,
     vmstat_need: VmStatNeed,
     vmstat_read: Option<VmStatRead>,
+    watermarks: Watermarks,
     /// What the first /proc/meminfo lacked is said.
     lacks_said: bool,
     reports: Vec<Report>,
@@ -96,14 +106,19 @@ impl Sources {
         });
         let vmstat = (needs.vmstat != VmStatNeed::None)
             .then(|| Source::open("vmstat", vmstat::Reader::open(proc_root), now, &mut reports));
+        let zfs = needs
+            .zfs
+            .then(|| Source::open("zfs/arcstats", zfs::Reader::open(proc_root), now, &mut reports));
         Sources {
             proc_root: proc_root.to_owned(),
             extras: Extras::new(needs.extras.clone()),
             meminfo,
             pressure,
             vmstat,
+            zfs,
             vmstat_need: needs.vmstat,
             vmstat_read: None,
+            watermarks: Watermarks::new(needs.zoneinfo),
             lacks_said: false,
             reports,
         }
@@ -121,6 +136,18 @@ impl Sources {
             || MemInfoReader::open(root),
             |reader| reader.read(extras, values),
         );
+        if let Some(info) = &mut sample.meminfo
+            && info.available.is_none()
+        {
+            info.low_watermark = self.watermarks.low(root, now.boot);
+        }
+        if let (Some(source), Some(info)) = (&mut self.zfs, &mut sample.meminfo) {
+            let open = || zfs::Reader::open(root);
+            let cache = source.read(now.boot, reports, open, zfs::Reader::read);
+            info.available = info.available.zip(cache).map(|(available, cache)| {
+                Bytes(available.0.saturating_add(cache.0).min(info.total.0))
+            });
+        }
         match &sample.meminfo {
             None => sample.extras.fill(None),
             Some(_) if self.lacks_said => {}
@@ -218,59 +245,6 @@ impl<T: Copy> Counter<T> {
     }
 }
 
-/// /proc where there is one; elsewhere `sysinfo`, unless a captured tree is asked for.
-struct MemInfoReader {
-    #[cfg(target_os = "linux")]
-    inner: meminfo::Reader,
-    #[cfg(not(target_os = "linux"))]
-    inner: ElsewhereReader,
-}
-
-#[cfg(target_os = "linux")]
-impl MemInfoReader {
-    fn open(proc_root: &Path) -> Result<MemInfoReader, proc_file::ReadError> {
-        Ok(MemInfoReader { inner: meminfo::Reader::open(proc_root)? })
-    }
-
-    fn read(
-        &mut self,
-        extras: &Extras,
-        values: &mut [Option<u64>],
-    ) -> Result<MemInfo, proc_file::Error<meminfo::ParseError>> {
-        self.inner.read(extras, values)
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-enum ElsewhereReader {
-    Captured(meminfo::Reader),
-    System(crate::source::system::Reader),
-}
-
-#[cfg(not(target_os = "linux"))]
-impl MemInfoReader {
-    fn open(proc_root: &Path) -> Result<MemInfoReader, String> {
-        let inner = if proc_root == Path::new("/proc") {
-            let reader =
-                crate::source::system::Reader::open().map_err(|error| error.to_string())?;
-            ElsewhereReader::System(reader)
-        } else {
-            let reader = meminfo::Reader::open(proc_root).map_err(|error| error.to_string())?;
-            ElsewhereReader::Captured(reader)
-        };
-        Ok(MemInfoReader { inner })
-    }
-
-    fn read(&mut self, extras: &Extras, values: &mut [Option<u64>]) -> Result<MemInfo, String> {
-        match &mut self.inner {
-            ElsewhereReader::Captured(reader) => {
-                reader.read(extras, values).map_err(|error| error.to_string())
-            }
-            ElsewhereReader::System(reader) => reader.read().map_err(|error| error.to_string()),
-        }
-    }
-}
-
 /// Rendering vmstat costs the kernel five times as much as meminfo.
 const VMSTAT_INTERVAL: Duration = Duration::from_millis(950);
 /// Kills that nothing stalled before: by hand (sysrq), or so soon that the stall was under 1 µs.
@@ -298,7 +272,12 @@ mod tests {
     }
 
     fn needs() -> Needs {
-        Needs { pressure: true, vmstat: VmStatNeed::Rates, extras: vec!["Slab".into()] }
+        Needs {
+            pressure: true,
+            vmstat: VmStatNeed::Rates,
+            extras: vec!["Slab".into()],
+            ..Needs::default()
+        }
     }
 
     #[test]
@@ -321,7 +300,7 @@ mod tests {
     /// The seconds at which /proc/vmstat is read, with a stall in second 7 and 8.
     fn read_at(need: VmStatNeed, pressure: bool) -> Vec<u64> {
         let root = tree();
-        let needs = Needs { pressure, vmstat: need, extras: Vec::new() };
+        let needs = Needs { pressure, vmstat: need, ..Needs::default() };
         let mut sources = Sources::open(root.path(), &needs, Boottime(0));
         let mut sample = Sample::new(moment(0), 0);
         let mut read = Vec::new();

@@ -62,20 +62,44 @@ impl AddAssign for Tenths {
 pub enum Unit {
     Percent,
     Bytes,
+    Kilobytes,
+    Megabytes,
+    Gigabytes,
     Count,
     CountPerSecond,
     None,
 }
 
 impl Unit {
-    pub const ALL: [Unit; 5] =
-        [Unit::Percent, Unit::Bytes, Unit::Count, Unit::CountPerSecond, Unit::None];
+    pub const ALL: [Unit; 8] = [
+        Unit::Percent,
+        Unit::Bytes,
+        Unit::Kilobytes,
+        Unit::Megabytes,
+        Unit::Gigabytes,
+        Unit::Count,
+        Unit::CountPerSecond,
+        Unit::None,
+    ];
+
+    /// How many bytes it holds, by 1024 as all agents of EC2 hosts count; 1 for what isn't of bytes.
+    pub const fn bytes(self) -> f64 {
+        match self {
+            Unit::Kilobytes => 1024.0,
+            Unit::Megabytes => 1_048_576.0,
+            Unit::Gigabytes => 1_073_741_824.0,
+            Unit::Percent | Unit::Bytes | Unit::Count | Unit::CountPerSecond | Unit::None => 1.0,
+        }
+    }
 
     /// The API's spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Unit::Percent => "Percent",
             Unit::Bytes => "Bytes",
+            Unit::Kilobytes => "Kilobytes",
+            Unit::Megabytes => "Megabytes",
+            Unit::Gigabytes => "Gigabytes",
             Unit::Count => "Count",
             Unit::CountPerSecond => "Count/Second",
             Unit::None => "None",

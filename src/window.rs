@@ -6,6 +6,7 @@
 
 use crate::average::{Average, Averages};
 use crate::clock::Timestamp;
+use crate::dimension::Dimension;
 use crate::distribution::{Distribution, Statistics};
 use crate::metric::{Metric, Value};
 use crate::sample::{Differences, Sample};
@@ -47,10 +48,14 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub name: Cow<'static, str>,
+    /// Its metric's.
+    pub publication: u16,
     pub unit: Unit,
     /// The period's start.
     pub timestamp: Timestamp,
     pub statistics: Statistics,
+    /// One more dimension than the host's: which cgroup, which processes.
+    pub beside: Option<Dimension>,
 }
 
 struct Series {
@@ -121,8 +126,10 @@ impl Window {
             Some(Figure {
                 statistics: series.take(form)?,
                 name: series.metric.name.clone(),
+                publication: series.metric.publication,
                 unit: series.metric.unit,
                 timestamp,
+                beside: None,
             })
         });
         let figures = figures.collect();

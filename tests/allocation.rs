@@ -5,6 +5,7 @@
 use cwmem::clock::Clock;
 use cwmem::column::columns;
 use cwmem::metric;
+use cwmem::preset::{Manner, PRESETS};
 use cwmem::recorder;
 use cwmem::recorder::header::Heading;
 use cwmem::sample::{Sample, Sources};
@@ -58,6 +59,9 @@ fn a_sample_allocates_nothing() {
     let mut metrics = metric::NATIVE.to_vec();
     metrics
         .extend(extras.iter().enumerate().map(|(place, name)| metric::Metric::extra(name, place)));
+    // All presets beside them, each with all that it has.
+    let rows = PRESETS.iter().flat_map(|preset| preset.rows);
+    metrics.extend(rows.map(|row| row.metric(Manner { publication: 1, ..Manner::default() })));
     let needs = metric::needs(&metrics, &extras, true);
     let mut sources = Sources::open(Path::new("/proc"), &needs, clock.now().boot);
     let mut sample = Sample::new(clock.now(), extras.len());

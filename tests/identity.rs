@@ -11,7 +11,7 @@ use cwmem::dimension::{DimensionName, DimensionSet, Member};
 use cwmem::distribution::Statistics;
 use cwmem::identity::discover::{Wanted, discover};
 use cwmem::identity::dmi::Dmi;
-use cwmem::identity::dress::dress;
+use cwmem::identity::dress::{Publications, dress};
 use cwmem::identity::imds::{Failure, Imds, client};
 use cwmem::identity::remedy::describe;
 use cwmem::identity::sets::{Resolution, resolve};
@@ -564,15 +564,16 @@ fn periods_without_an_instance_id_are_completed_once_it_is_known() {
         host.warned("Connection refused").await;
         let figure = Figure {
             name: "MemoryUsedPercent".into(),
+            publication: 0,
             unit: Unit::Percent,
             timestamp: Timestamp(60_000),
             statistics: Statistics::Values { values: [40.0].into(), counts: [600].into() },
+            beside: None,
         };
         let dressed = dress(
             &[figure],
             &host.identity.borrow(),
-            &host.wanted.sets,
-            "EC2/Memory".into(),
+            &Publications::native("EC2/Memory".into(), host.wanted.sets.clone()),
             StorageResolution::Standard,
         );
         assert_eq!(dressed.datums.len(), 1);

@@ -14,6 +14,8 @@ use cwmem::config;
 use cwmem::exit::Exit;
 use cwmem::health::Cause;
 use cwmem::metric::{DEFAULT, NATIVE};
+use cwmem::preset::PRESETS;
+use cwmem::slow::{CATALOGUE, Signal};
 use markdown::Document;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -41,6 +43,49 @@ fn the_table_of_metrics_is_the_catalogue() {
         })
         .collect();
     assert_eq!(shown, catalogue);
+}
+
+#[test]
+fn the_table_of_scopes_is_the_catalogue() {
+    let shown =
+        Document::read(README).table("Metric | Unit | Formula | Dimension | Default | Sparse");
+    let rows = Signal::ALL.into_iter().zip(&CATALOGUE).map(|(signal, metric)| {
+        let on = Signal::CGROUP_DEFAULT.contains(&signal) || Signal::PROCESS.contains(&signal);
+        let sparse = if metric.sparse { "yes" } else { "" };
+        let words = format!("`{}`", metric.words);
+        let dimension = signal.dimension().unwrap();
+        let default = if on { "on" } else { "off" };
+        [&*metric.name, metric.unit.as_str(), &words, dimension, default, sparse]
+            .map(str::to_owned)
+            .into()
+    });
+    assert_eq!(shown, rows.collect::<Vec<Vec<String>>>());
+}
+
+#[test]
+fn the_table_of_presets_is_the_code_s() {
+    let shown =
+        Document::read(README).table("Preset | Namespace | Without a choice | On EC2 | Elsewhere");
+    let presets = PRESETS.iter().map(|preset| {
+        let defaults: Vec<&str> = preset.defaults().map(|row| row.name).collect();
+        let sets = preset
+            .sets()
+            .map(|sets| sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        let [on_ec2, elsewhere] = sets;
+        let name = format!("`{}`", preset.name);
+        vec![name, preset.namespace.to_owned(), defaults.join(", "), on_ec2, elsewhere]
+    });
+    assert_eq!(shown, presets.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_metric_of_a_preset_stands_in_the_configuration() {
+    let shipped = fs::read_to_string("config/cwmem.toml").unwrap();
+    let words: BTreeSet<&str> = shipped.split([' ', ',', ';', '"', '\n', '(', ')']).collect();
+    for row in PRESETS.iter().flat_map(|preset| preset.rows) {
+        let sentence_end = format!("{}.", row.name);
+        assert!(words.contains(row.name) || words.contains(&*sentence_end), "{}", row.name);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::cluster::timing::{FORGET_AFTER, Timing};
 use crate::datum::{Datum, Resolution};
 use crate::dimension::Dimension;
 use crate::distribution::{Distribution, Statistics};
+use crate::metric::NATIVELY;
 use crate::units::{Grain, Unit};
 use crate::window::Figure;
 use std::sync::Arc;
@@ -151,7 +152,14 @@ impl Folding {
         ]
         .into_iter()
         .filter_map(|(name, unit, statistics)| {
-            Some(Figure { name: name.into(), unit, timestamp, statistics: statistics? })
+            Some(Figure {
+                name: name.into(),
+                publication: NATIVELY,
+                unit,
+                timestamp,
+                statistics: statistics?,
+                beside: None,
+            })
         })
         .collect()
     }

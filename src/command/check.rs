@@ -1,18 +1,20 @@
 //! `cwmem check`: the configuration, then each thing that the agent depends on: its state, the
 //! evidence, and what to do.
 
+pub(super) mod scopes;
+
 use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::command::output;
 use crate::command::outside;
-use crate::config::{Config, redacted};
+use crate::config::{Config, ZfsArc, redacted};
 use crate::exit::Exit;
 use crate::identity::Identity;
-use crate::identity::remedy::describe;
+use crate::identity::dress::Publications;
 use crate::identity::sets::Resolution;
 use crate::metric::{self, Formula};
 use crate::pipeline::identity_of;
-use crate::sample::{Sample, Sources};
+use crate::sample::{Needs, Sample, Sources};
 use crate::sink::{Answer, Outcome, Sink};
 use crate::source::kept::Report;
 use crate::table::Table;
@@ -46,6 +48,7 @@ enum State {
 pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
     let mut lines = vec![configuration(config)];
     lines.extend(kernel(config, clock));
+    lines.extend(scopes::lines(config, clock.now()));
     let local = outside::local(config);
     let mut identity = identity_of(config, &local);
     if !options.offline {
@@ -84,11 +87,16 @@ fn ok(what: &'static str, evidence: String) -> Line {
 }
 
 fn configuration(config: &Config) -> Line {
-    let metrics = config.metrics.enabled.len();
+    let metrics = config.metrics.of(0).count();
+    let presets = config.metrics.presets.iter().enumerate().map(|(place, preset)| {
+        let count = config.metrics.of(place + 1).count();
+        format!(", {count} of {} in {}", preset.preset, preset.namespace)
+    });
+    let presets: String = presets.collect();
     let (period, every) = (config.publish.period, config.publish.every);
     let duration = humantime::format_duration;
     let evidence = format!(
-        "{metrics} metrics in {}, sampled every {}, a datum each {}, a request each {}",
+        "{metrics} metrics in {}{presets}, sampled every {}, a datum each {}, a request each {}",
         config.metrics.namespace,
         duration(config.sample.interval.duration()),
         duration(period),
@@ -100,6 +108,7 @@ fn configuration(config: &Config) -> Line {
 fn kernel(config: &Config, clock: &Clock) -> Vec<Line> {
     let metrics = &config.metrics;
     let needs = metric::needs(&metrics.enabled, &metrics.meminfo, true);
+    let needs = Needs { zfs: config.metrics.zfs_arc == ZfsArc::Reclaimable, ..needs };
     let now = clock.now();
     let mut sources = Sources::open(&config.sample.proc_root, &needs, now.boot);
     let mut sample = Sample::new(now, metrics.meminfo.len());
@@ -179,8 +188,8 @@ fn missing_fields(config: &Config, sample: &Sample) -> Vec<Line> {
 }
 
 fn dimension_sets(config: &Config, identity: &Identity, offline: bool) -> Vec<Line> {
-    let sets = identity.sets(config.metrics.dimensions.as_deref());
-    let line = describe(identity, &sets).into_iter().map(|set| {
+    let described = Publications::of(config, identity).describe(identity);
+    let line = described.into_iter().map(|set| {
         let evidence = format!("{}: {}", set.set, resolution(&set.resolution));
         let state = match (set.remedies.is_empty(), offline && identity.may_learn()) {
             (true, _) => State::Ok,

@@ -4,16 +4,18 @@ use crate::batch::batches;
 use crate::clock::{Clock, Moment};
 use crate::command::output::{self, complain};
 use crate::command::outside;
-use crate::config::Config;
+use crate::config::{Config, ZfsArc};
 use crate::datum::{Datum, Resolution};
 use crate::exit::Exit;
-use crate::identity::dress::dress;
-use crate::identity::remedy::{Described, describe};
+use crate::health::Cause;
+use crate::identity::dress::{Publications, dress};
+use crate::identity::remedy::Described;
 use crate::identity::sets::Resolution as Resolved;
 use crate::metric;
 use crate::pipeline::identity_of;
-use crate::sample::{Sample, Sources};
+use crate::sample::{Needs, Sample, Sources};
 use crate::sink::{Outcome, Sink};
+use crate::slow::{Gathering, HostValues, Pace, Scanner};
 use crate::standard_output::{Form, StandardOutput};
 use crate::window::{End, Figure, Window};
 use std::time::Duration;
@@ -44,11 +46,10 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
         complain(NOTHING);
         return Exit::Findings;
     }
-    let sets = identity.sets(config.metrics.dimensions.as_deref());
-    let complete = say_what_lacks(&describe(&identity, &sets));
-    let namespace = config.metrics.namespace.as_str().into();
+    let publications = Publications::of(config, &identity);
+    let complete = say_what_lacks(&publications.describe(&identity));
     let resolution = Resolution::of(config.publish.period);
-    let datums = dress(&figures, &identity, &sets, namespace, resolution).datums;
+    let datums = dress(&figures, &identity, &publications, resolution).datums;
     let (_sender, names) = watch::channel(identity);
     let exit = if options.dry_run {
         let form = if options.json { Form::Lines } else { Form::Table };
@@ -134,18 +135,29 @@ struct Reader {
     sources: Sources,
     sample: Sample,
     window: Window,
+    slow: Option<Slow>,
+}
+
+/// What is read a few times a period.
+struct Slow {
+    scanner: Scanner,
+    gathering: Gathering,
+    pace: Pace,
+    complained: Vec<String>,
 }
 
 impl Reader {
     fn open(config: &Config, now: Moment) -> Reader {
         let metrics = &config.metrics;
         let needs = metric::needs(&metrics.enabled, &metrics.meminfo, false);
+        let needs = Needs { zfs: config.metrics.zfs_arc == ZfsArc::Reclaimable, ..needs };
         let mut sample = Sample::new(now, metrics.meminfo.len());
         sample.covered = config.sample.interval;
         Reader {
             sources: Sources::open(&config.sample.proc_root, &needs, now.boot),
             sample,
             window: Window::new(metrics.enabled.clone(), config.publish.period, metrics.statistics),
+            slow: Slow::open(config),
         }
     }
 
@@ -155,15 +167,64 @@ impl Reader {
         for report in self.sources.reports() {
             complain(report);
         }
+        if let Some(slow) = &mut self.slow {
+            slow.take(&self.sample);
+        }
     }
 
     /// Leaves out what was taken so far, but for the counters.
     fn forget(&mut self) {
+        let start = self.window.start().unwrap_or(self.sample.taken.wall);
         self.window.close(End::Period);
+        if let Some(slow) = &mut self.slow {
+            slow.gathering.close(start, End::Period);
+        }
     }
 
     fn close(mut self) -> Vec<Figure> {
-        self.window.close(End::Period)
+        let start = self.window.start().unwrap_or(self.sample.taken.wall);
+        let mut figures = self.window.close(End::Period);
+        if let Some(slow) = &mut self.slow {
+            let (slow, left_out) = slow.gathering.close(start, End::Period);
+            figures.extend(slow);
+            if left_out > 0 {
+                complain(format_args!(
+                    "{} left out: {}",
+                    counted(left_out),
+                    Cause::MaxSeries.words()
+                ));
+            }
+        }
+        figures
+    }
+}
+
+impl Slow {
+    fn open(config: &Config) -> Option<Slow> {
+        let settings = config.slow();
+        settings.is_needed().then(|| Slow {
+            gathering: Gathering::new(&settings),
+            pace: Pace::new(settings.period),
+            scanner: Scanner::new(settings),
+            complained: Vec::new(),
+        })
+    }
+
+    /// Here a reading may take its time: nothing else waits.
+    fn take(&mut self, sample: &Sample) {
+        let Some(covered) = self.pace.due(sample.taken, sample.covered) else { return };
+        let reading = self.scanner.scan(sample.taken);
+        let host = HostValues {
+            numa_available_percent: reading.numa_available_percent,
+            minutes_to_exhaustion: None,
+        };
+        self.gathering.record(&reading, host, covered);
+        for problem in reading.problems {
+            if !self.complained.contains(&problem) {
+                complain(&problem);
+                self.complained.push(problem);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cwmem run`: the daemon, with the process's own signals, files and environment.
 
 use crate::clock::Clock;
+use crate::command::check::scopes::container;
 use crate::command::outside;
 use crate::config::{Config, Problems};
 use crate::exit::Exit;
@@ -49,6 +50,9 @@ pub async fn run(config: Config, load: Loader, clock: Clock) -> Exit {
         namespace = config.metrics.namespace,
         "sampling begins"
     );
+    if let Some((evidence, remedy)) = container(&config) {
+        tracing::warn!("{evidence}: {remedy}");
+    }
     let world = World {
         notifier: Notifier::from_environment(clock.now().boot),
         random: fastrand::Rng::new(),

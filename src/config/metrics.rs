@@ -1,9 +1,11 @@
 //! `[metrics]`: what is published, under which names.
 
+use crate::config::doubles::{self, Native};
 use crate::config::kind;
+use crate::config::presets;
 use crate::config::reader::{Field, Section};
 use crate::config::sets::{self, Pair};
-use crate::config::{Metrics, STATISTICS};
+use crate::config::{Metrics, STATISTICS, ZFS_ARC, ZfsArc};
 use crate::metric::{self, Metric};
 use crate::window::Form;
 use std::collections::BTreeSet;
@@ -11,20 +13,50 @@ use std::collections::BTreeSet;
 pub fn read(section: &mut Section<'_>, pairs: &[Pair]) -> Metrics {
     let meminfo = section.value("meminfo", Vec::new(), meminfo);
     let enabled = section.value("enabled", metric::DEFAULT.to_vec(), enabled);
+    let presets = presets::read(section, pairs);
     let enabled = section.check(
         enabled,
-        |enabled| meminfo.is_refused() || !(enabled.is_empty() && meminfo.value.is_empty()),
-        || "at least one metric here or one field in metrics.meminfo".to_owned(),
+        |enabled| {
+            let others = !meminfo.value.is_empty() || !presets.metrics.is_empty();
+            meminfo.is_refused() || presets.is_refused || others || !enabled.is_empty()
+        },
+        || {
+            "at least one metric here, one field in metrics.meminfo or one of metrics.presets"
+                .to_owned()
+        },
     );
     let natives = enabled.value.into_iter().filter_map(metric::native).cloned();
     let extras = meminfo.value.iter().enumerate().map(|(place, name)| Metric::extra(name, place));
+    let mut metrics: Vec<Metric> = natives.chain(extras).collect();
+    let namespace = section.value("namespace", "EC2/Memory".to_owned(), kind::namespace).value;
+    let dimensions = sets::sets(section, pairs);
+    let is_refused = presets.is_refused || dimensions.is_refused();
+    if section.all_is_read() && !is_refused {
+        let sets = [true, false].map(|on_ec2| sets::of(dimensions.value.as_deref(), on_ec2));
+        let native = Native { namespace: &namespace, metrics: &metrics, sets };
+        doubles::refuse(section, &native, &presets);
+        let of_presets =
+            presets.published.iter().flat_map(|preset| [true, false].map(|ec2| preset.sets(ec2)));
+        let all = dimensions.value.iter().flatten().chain(of_presets.flatten());
+        sets::refuse_unused(section, all, pairs);
+    }
+    metrics.extend(presets.metrics);
     Metrics {
-        namespace: section.value("namespace", "EC2/Memory".to_owned(), kind::namespace).value,
-        enabled: natives.chain(extras).collect(),
-        dimensions: sets::sets(section, pairs),
+        namespace,
+        enabled: metrics,
+        presets: presets.published,
+        dimensions: dimensions.value,
         health: section.value("health", true, kind::boolean).value,
         statistics: section
             .value("statistics", Form::default(), |field| kind::choice(field, &STATISTICS))
+            .value,
+        zfs_arc: section
+            .value("zfs_arc", ZfsArc::default(), |field| kind::choice(field, &ZFS_ARC))
+            .value,
+        max_series: section
+            .value("max_series", 50, |field| {
+                usize::try_from(kind::integer(field, 1..=10_000)?).ok()
+            })
             .value,
         meminfo: meminfo.value,
     }

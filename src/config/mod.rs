@@ -1,14 +1,17 @@
 //! The configuration: every key, its default and its meaning, checked once and as a whole.
 
 mod cluster;
+mod doubles;
 mod kind;
 mod load;
 mod metrics;
 mod nearest;
+mod presets;
 mod problem;
 mod reader;
 mod redact;
 mod schema;
+mod scopes;
 mod sets;
 mod syntax;
 mod tree;
@@ -19,11 +22,15 @@ mod tests;
 
 pub use cluster::{Cluster, Tls};
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
+pub use presets::Published;
 pub use problem::{Fault, Place, Problem, Problems};
 pub use redact::redacted;
+pub use scopes::{Cgroups, Processes};
+pub use sets::of as sets_of;
 
 use crate::dimension::DimensionSet;
 use crate::metric::Metric;
+use crate::slow;
 use crate::units::Tenths;
 use crate::window::Form;
 use std::fmt;
@@ -35,6 +42,8 @@ use std::time::Duration;
 pub struct Config {
     pub sample: Sample,
     pub metrics: Metrics,
+    pub cgroups: Cgroups,
+    pub processes: Processes,
     /// The static pairs of `[dimensions]`, in the order of the files. Each is used in some set.
     pub dimensions: Vec<(String, String)>,
     pub publish: Publish,
@@ -62,8 +71,10 @@ pub struct Sample {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
     pub namespace: String,
-    /// The enabled metrics of the catalogue, then the fields of `meminfo`.
+    /// The enabled metrics of the catalogue, then the fields of `meminfo`, then those of the presets.
     pub enabled: Vec<Metric>,
+    /// Where the presets' metrics go: a metric's `publication` is a place here, counted from 1.
+    pub presets: Vec<Published>,
     /// Fields of /proc/meminfo published under their kernel names.
     pub meminfo: Vec<String>,
     /// `None`: {InstanceId} on EC2, {Host} elsewhere.
@@ -71,6 +82,26 @@ pub struct Metrics {
     /// Whether the agent's own health metrics are published.
     pub health: bool,
     pub statistics: Form,
+    pub zfs_arc: ZfsArc,
+    /// How many series of cgroups and processes there may be within an hour; 1 to 10,000.
+    pub max_series: usize,
+}
+
+/// What ZFS's cache counts as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ZfsArc {
+    /// As the kernel has it.
+    #[default]
+    Used,
+    /// What it gives back is available.
+    Reclaimable,
+}
+
+impl Metrics {
+    /// The metrics of the publication with this number: 0 is cwmem's own, 1 the first of `presets`.
+    pub fn of(&self, publication: usize) -> impl Iterator<Item = &Metric> {
+        self.enabled.iter().filter(move |metric| usize::from(metric.publication) == publication)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -185,6 +216,25 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What is read a few times a period.
+    pub fn slow(&self) -> slow::Settings {
+        let (cgroups, processes) = (&self.cgroups, &self.processes);
+        let signals = slow::of_host(&self.metrics.enabled);
+        let signals = signals.chain(cgroups.metrics.iter().copied());
+        slow::Settings {
+            proc_root: self.sample.proc_root.clone(),
+            sys_root: self.sample.sys_root.clone(),
+            period: self.publish.period,
+            form: self.metrics.statistics,
+            cgroups: cgroups.paths.clone(),
+            processes: processes.selectors.clone(),
+            signals: signals.chain(processes.metrics.iter().copied()).collect(),
+            max_series: self.metrics.max_series,
+        }
+    }
+}
+
 impl Level {
     pub const NAMES: [(&'static str, Level); 4] = [
         ("error", Level::Error),
@@ -229,5 +279,7 @@ impl fmt::Debug for CloudWatch {
     }
 }
 
+/// The words of `metrics.zfs_arc`.
+const ZFS_ARC: [(&str, ZfsArc); 2] = [("used", ZfsArc::Used), ("reclaimable", ZfsArc::Reclaimable)];
 /// The words of `metrics.statistics`.
 const STATISTICS: [(&str, Form); 2] = [("values", Form::Values), ("set", Form::Set)];

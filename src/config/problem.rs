@@ -41,6 +41,12 @@ pub enum Fault {
     Twice(Place),
     #[error("no set of metrics.dimensions uses it: add it to a set or remove it")]
     Unused,
+    #[error("metrics.presets doesn't name it: add it there or remove this")]
+    Unnamed,
+    #[error(
+        "{series} comes from {one} and from {other}, and would count twice: give one of them another namespace, other metrics, other names or other dimensions"
+    )]
+    Double { series: String, one: String, other: String },
 }
 
 impl Problems {

@@ -2,6 +2,9 @@
 //!
 //! Asking for a key is what makes it known: there is no second list of keys to keep.
 
+mod entries;
+mod tables;
+
 use crate::config::nearest::nearest;
 use crate::config::problem::{Fault, Place, Problems};
 use crate::config::tree::{Node, Table, Value, dotted, shown};

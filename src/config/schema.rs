@@ -4,6 +4,7 @@ use crate::config::cluster;
 use crate::config::kind::{self, words};
 use crate::config::metrics;
 use crate::config::reader::{Reader, Section, Setting};
+use crate::config::scopes;
 use crate::config::sets;
 use crate::config::{
     CloudWatch, Config, Format, Identity, Level, Log, OnEc2, Pressure, Publish, Recorder, Sample,
@@ -19,10 +20,14 @@ pub fn read(reader: &mut Reader) -> Config {
     let sample = reader.section("sample", |section| sample(section, &period));
     let pairs = reader.section("dimensions", sets::pairs);
     let metrics = reader.section("metrics", |section| metrics::read(section, &pairs));
+    let cgroups = reader.section("cgroups", |section| scopes::cgroups(section, &metrics));
+    let processes = reader.section("processes", |section| scopes::processes(section, &metrics));
     let dimensions = pairs.into_iter().filter_map(|pair| Some((pair.name, pair.value?))).collect();
     Config {
         sample,
         metrics,
+        cgroups,
+        processes,
         dimensions,
         publish,
         pressure: reader.section("pressure", pressure),
@@ -208,8 +213,9 @@ mod tests {
     use super::*;
     use crate::config::problem::Problems;
     use crate::config::tree::Table;
-    use crate::config::{OnEc2, parse_str};
+    use crate::config::{OnEc2, ZfsArc, parse_str};
     use crate::metric;
+    use crate::preset::PRESETS;
     use crate::window::Form;
     use std::collections::BTreeSet;
 
@@ -234,7 +240,11 @@ mod tests {
             if let Some(name) = line.strip_prefix('[') {
                 section = name.trim_end_matches(']');
             } else if let Some((name, _)) = line.split_once(" = ") {
-                let name = if section == "dimensions" { sets::ANY_NAME } else { name };
+                let name = match section {
+                    "dimensions" => sets::ANY_NAME,
+                    "processes" if name != "metrics" => scopes::ANY_NAME,
+                    _ => name,
+                };
                 keys.push((section.to_owned(), name.to_owned()));
             }
         }
@@ -245,18 +255,27 @@ mod tests {
     fn the_shipped_file_states_the_defaults() {
         assert_eq!(parse_str("shipped", SHIPPED), Ok(Config::default()));
         assert_eq!(parse_str("defaults", &uncommented(DEFAULTS)), Ok(Config::default()));
-        for line in uncommented(DEFAULTS).lines().filter(|line| line.contains(" = ")) {
-            let section = keys(&uncommented(DEFAULTS));
-            let name = line.split(" = ").next().unwrap();
-            let (section, _) = section.iter().find(|(_, key)| key == name).unwrap();
-            let alone = format!("[{section}]\n{line}\n");
+        let text = uncommented(DEFAULTS);
+        let mut section = "";
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line;
+            }
+            let alone = format!("{section}\n{line}\n");
+            if !line.contains(" = ") {
+                continue;
+            }
             assert_eq!(parse_str("alone", &alone), Ok(Config::default()), "{alone}");
         }
     }
 
     #[test]
     fn the_shipped_examples_are_accepted_and_are_no_defaults() {
-        let examples = parse_str("examples", &uncommented(EXAMPLES)).unwrap();
+        let names = PRESETS.iter().map(|preset| format!("{:?}", preset.name)).collect::<Vec<_>>();
+        let presets = format!("[metrics]\npresets = [{}]\n", names.join(", "));
+        let examples = uncommented(EXAMPLES).replace("[metrics]\n", &presets);
+        let examples = parse_str("examples", &examples).unwrap();
+        assert_eq!(examples.metrics.presets.len(), PRESETS.len());
         let default = Config::default();
         assert_eq!(examples.dimensions, [("Environment".to_owned(), "production".to_owned())]);
         assert_eq!(examples.metrics.dimensions.as_ref().map(Vec::len), Some(2));
@@ -266,6 +285,7 @@ mod tests {
             assert!(text.is_some());
         }
         assert!(ca_bundle.is_some());
+        assert_eq!(examples.processes.selectors.len(), 1);
         assert_ne!(examples.identity, default.identity);
         assert_eq!(examples.publish, default.publish);
         let cluster = examples.cluster.as_ref().unwrap();
@@ -310,6 +330,8 @@ mod tests {
         assert!(config.metrics.meminfo.is_empty() && config.metrics.dimensions.is_none());
         assert!(config.metrics.health && config.metrics.statistics == Form::Values);
         assert!(config.dimensions.is_empty());
+        assert!(config.cgroups.paths.is_empty() && config.processes.selectors.is_empty());
+        assert_eq!((config.metrics.max_series, config.metrics.zfs_arc), (50, ZfsArc::Used));
         assert_eq!(config.publish.period, MINUTE);
         assert_eq!(config.publish.every, MINUTE);
         assert_eq!(config.publish.spread, SECOND * 10);

@@ -23,41 +23,53 @@ pub fn pairs(section: &mut Section<'_>) -> Vec<Pair> {
     })
 }
 
-/// `metrics.dimensions`, with each pair's use.
-pub fn sets(section: &mut Section<'_>, pairs: &[Pair]) -> Option<Vec<DimensionSet>> {
-    // Pairs of a file that couldn't be read aren't known, so that no name can be called unknown.
+/// `metrics.dimensions`.
+pub fn sets(section: &mut Section<'_>, pairs: &[Pair]) -> Setting<Option<Vec<DimensionSet>>> {
     let all_is_read = section.all_is_read();
-    let sets = section.optional("dimensions", |field| {
-        let mut sets: Vec<DimensionSet> = Vec::new();
-        let all = field.list(EXPECTED_SETS, |field| {
-            let set = set(field, pairs, all_is_read)?;
-            if let Some(same) = sets.iter().find(|other| sorted(other) == sorted(&set)) {
-                let hint = format!("{set} publishes the same series as {same}");
-                return field.refuse_with("sets that differ", hint);
-            }
-            sets.push(set);
-            Some(())
-        })?;
-        match all.is_empty() {
-            true => field.refuse_with(EXPECTED_SETS, "without a set nothing is published".into()),
-            false => Some(sets),
-        }
-    });
-    if all_is_read && !sets.is_refused() {
-        refuse_unused(section, &sets, pairs);
-    }
-    sets.value
+    section.optional("dimensions", |field| list(field, pairs, all_is_read))
 }
 
-fn refuse_unused(
+/// A list of sets. Pairs of a file that couldn't be read aren't known: then no name can be called
+/// unknown.
+pub fn list(field: &mut Field<'_>, pairs: &[Pair], all_is_read: bool) -> Option<Vec<DimensionSet>> {
+    let mut sets: Vec<DimensionSet> = Vec::new();
+    let all = field.list(EXPECTED_SETS, |field| {
+        let set = set(field, pairs, all_is_read)?;
+        if let Some(same) = sets.iter().find(|other| sorted(other) == sorted(&set)) {
+            let hint = format!("{set} publishes the same series as {same}");
+            return field.refuse_with("sets that differ", hint);
+        }
+        sets.push(set);
+        Some(())
+    })?;
+    match all.is_empty() {
+        true => field.refuse_with(EXPECTED_SETS, "without a set nothing is published".into()),
+        false => Some(sets),
+    }
+}
+
+/// The sets of cwmem's own metrics: those configured, else {InstanceId} on EC2 and {Host} elsewhere.
+pub fn of(configured: Option<&[DimensionSet]>, on_ec2: bool) -> Vec<DimensionSet> {
+    let name = if on_ec2 { DimensionName::InstanceId } else { DimensionName::Host };
+    match configured {
+        Some(sets) => sets.to_vec(),
+        None => vec![DimensionSet(vec![Member { name, optional: false }])],
+    }
+}
+
+/// Reports pairs that none of `sets`, all that are published, uses.
+pub fn refuse_unused<'a>(
     section: &mut Section<'_>,
-    sets: &Setting<Option<Vec<DimensionSet>>>,
+    sets: impl Iterator<Item = &'a DimensionSet> + Clone,
     pairs: &[Pair],
 ) {
-    let members = || sets.value.iter().flatten().flat_map(|set| &set.0);
     for pair in pairs {
         let is_pair = |member: &Member| matches!(&member.name, DimensionName::Static(name) if *name == pair.name);
-        if pair.value.is_some() && !members().any(is_pair) {
+        let is_host = |member: &Member| {
+            member.name == DimensionName::LowerHost && pair.name == DimensionName::HOST
+        };
+        let mut members = sets.clone().flat_map(|set| &set.0);
+        if pair.value.is_some() && !members.any(|member| is_pair(member) || is_host(member)) {
             section.report(pair.place.clone(), &dotted("dimensions", &pair.name), Fault::Unused);
         }
     }
@@ -72,8 +84,8 @@ fn check_name(field: &mut Field<'_>, name: &str) -> Option<()> {
         let expected = format!("a name of your own ([identity] gives {name} a fixed value)");
         return field.refuse_name(expected, name);
     }
-    if name.starts_with(TAG) || name.ends_with(OPTIONAL) {
-        let expected = "a name that doesn't begin with \"tag:\" or end with \"?\"";
+    if name.starts_with(TAG) || name.ends_with(OPTIONAL) || name.contains('=') {
+        let expected = "a name that doesn't begin with \"tag:\", end with \"?\" or have a \"=\"";
         return field.refuse_name(expected.to_owned(), name);
     }
     Some(())
@@ -102,6 +114,9 @@ fn set(field: &mut Field<'_>, pairs: &[Pair], all_is_read: bool) -> Option<Dimen
 
 fn member(field: &mut Field<'_>, pairs: &[Pair], all_is_read: bool) -> Option<Member> {
     let text = field.text("the name of a dimension, as a string")?;
+    if let Some((name, value)) = dimension::pair(text) {
+        return fixed(field, name, value);
+    }
     let (text, optional) = match text.strip_suffix(OPTIONAL) {
         Some(name) => (name, true),
         None => (text, false),
@@ -116,6 +131,18 @@ fn member(field: &mut Field<'_>, pairs: &[Pair], all_is_read: bool) -> Option<Me
     Some(Member { name, optional })
 }
 
+/// `NAME=VALUE`.
+fn fixed(field: &mut Field<'_>, name: &str, value: &str) -> Option<Member> {
+    let checked = dimension::check_name(name).and_then(|()| dimension::check_value(value));
+    match checked {
+        Ok(()) => {
+            let name = DimensionName::Fixed(name.to_owned(), value.to_owned());
+            Some(Member { name, optional: false })
+        }
+        Err(invalid) => field.refuse(format!("NAME=VALUE, each of which {invalid}")),
+    }
+}
+
 fn name(
     field: &mut Field<'_>,
     text: &str,
@@ -125,6 +152,9 @@ fn name(
     let built_in = DimensionName::BUILT_IN.iter().find(|name| name.as_str() == text);
     if let Some(name) = built_in {
         return Some(name.clone());
+    }
+    if text == DimensionName::HOST {
+        return Some(DimensionName::LowerHost);
     }
     if !all_is_read || pairs.iter().any(|pair| pair.name == text) {
         return Some(DimensionName::Static(text.to_owned()));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::dimension::DimensionName;
+use crate::preset::PRESETS;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use std::path::Path;
@@ -205,7 +206,7 @@ statistics = "Set"
     check(
         "[metrics]\nenabled = []",
         expect![
-            "f:2: metrics.enabled: expected at least one metric here or one field in metrics.meminfo, found an empty list"
+            "f:2: metrics.enabled: expected at least one metric here, one field in metrics.meminfo or one of metrics.presets, found an empty list"
         ],
     );
     check(
@@ -287,8 +288,8 @@ Unused = "z"
 "#,
         expect![[r#"
             f:3: dimensions.Host: expected a name of your own ([identity] gives Host a fixed value), found the name "Host"
-            f:4: dimensions."tag:x": expected a name that doesn't begin with "tag:" or end with "?", found the name "tag:x"
-            f:5: dimensions."x?": expected a name that doesn't begin with "tag:" or end with "?", found the name "x?"
+            f:4: dimensions."tag:x": expected a name that doesn't begin with "tag:", end with "?" or have a "=", found the name "tag:x"
+            f:5: dimensions."x?": expected a name that doesn't begin with "tag:", end with "?" or have a "=", found the name "x?"
             f:6: dimensions.":x": expected the name of a dimension, which must not begin with ':', found the name ":x"
             f:7: dimensions.Empty: expected the value of a dimension, which must have 1 to 1024 characters, has 0, found ""
             f:8: dimensions.Number: expected the value of a dimension, as a string, found 3
@@ -532,6 +533,10 @@ fn debug_output_has_no_password() {
 fn full() -> String {
     let text = include_str!("../../config/cwmem.toml").lines().map(|line| {
         let rest = line.strip_prefix("## ").or_else(|| line.strip_prefix('#')).unwrap_or(line);
+        if rest == "presets = []" {
+            let names = PRESETS.iter().map(|preset| format!("{:?}", preset.name));
+            return format!("presets = [{}]", names.collect::<Vec<_>>().join(", "));
+        }
         if rest.starts_with("proxy = ") {
             return "proxy = \"http://user:hunter2@host\"".to_owned();
         }

@@ -49,6 +49,10 @@ impl Table {
         Some(self.0.remove(place).1)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(name, node)| (name.as_str(), node))
+    }
+
     pub fn take_all(&mut self) -> Vec<(String, Node)> {
         std::mem::take(&mut self.0)
     }

@@ -91,7 +91,10 @@ impl Needs {
                 push_new(&mut self.tags, &GROUP_TAG.to_owned());
             }
             DimensionName::Tag(key) => push_new(&mut self.tags, key),
-            DimensionName::Host | DimensionName::Static(_) => {}
+            DimensionName::Host
+            | DimensionName::LowerHost
+            | DimensionName::Static(_)
+            | DimensionName::Fixed(..) => {}
         }
     }
 }

@@ -1,25 +1,14 @@
 //! Hosts, configurations and sets for tests.
 
 use crate::config;
-use crate::dimension::{DimensionName, DimensionSet, Member};
+use crate::dimension::{DimensionSet, Member};
 use crate::identity::dmi::Dmi;
 use crate::identity::document::{Document, parse};
 use crate::identity::{Identity, Local};
 
 /// `InstanceId tag:Role? Environment`, as the configuration would have them.
 pub fn set(names: &str) -> DimensionSet {
-    DimensionSet(names.split_whitespace().map(member).collect())
-}
-
-fn member(text: &str) -> Member {
-    let name = text.trim_end_matches('?');
-    let built_in = DimensionName::BUILT_IN.into_iter().find(|known| known.as_str() == name);
-    let name = match (built_in, name.strip_prefix("tag:")) {
-        (Some(name), _) => name,
-        (None, Some(key)) => DimensionName::Tag(key.to_owned()),
-        (None, None) => DimensionName::Static(name.to_owned()),
-    };
-    Member { name, optional: text.ends_with('?') }
+    DimensionSet(names.split_whitespace().map(Member::parse).collect())
 }
 
 pub fn nitro() -> Local {

@@ -22,7 +22,7 @@ pub mod dress;
 pub(crate) mod fixture;
 
 use crate::config::{self, OnEc2};
-use crate::dimension::{self, DimensionName, DimensionSet, Member};
+use crate::dimension::{self, DimensionName, DimensionSet};
 use dmi::Dmi;
 use document::Document;
 use imds::Failure;
@@ -125,6 +125,9 @@ impl Identity {
         }
         for (name, value) in pairs {
             identity.give(DimensionName::Static(name.clone()), Some(value));
+            if name == DimensionName::HOST {
+                identity.give(DimensionName::LowerHost, Some(value));
+            }
         }
         identity
     }
@@ -139,8 +142,16 @@ impl Identity {
     }
 
     pub fn state(&self, name: &DimensionName) -> &Name {
-        let asked_for = !matches!(name, DimensionName::Host | DimensionName::Static(_));
-        match self.given.get(name).or_else(|| self.learned.get(name)) {
+        let asked_for = !matches!(
+            name,
+            DimensionName::Host
+                | DimensionName::LowerHost
+                | DimensionName::Static(_)
+                | DimensionName::Fixed(..)
+        );
+        let spelt = if *name == DimensionName::LowerHost { &DimensionName::Host } else { name };
+        let given = self.given.get(name).or_else(|| self.given.get(spelt));
+        match given.or_else(|| self.learned.get(name)) {
             Some(state) => state,
             None if self.asks && asked_for => &Name::Unknown,
             None => &Name::Absent,
@@ -177,11 +188,7 @@ impl Identity {
 
     /// The sets that are published: those configured, else {InstanceId} on EC2 and {Host} elsewhere.
     pub fn sets(&self, configured: Option<&[DimensionSet]>) -> Vec<DimensionSet> {
-        let name = if self.ec2 { DimensionName::InstanceId } else { DimensionName::Host };
-        match configured {
-            Some(sets) => sets.to_vec(),
-            None => vec![DimensionSet(vec![Member { name, optional: false }])],
-        }
+        config::sets_of(configured, self.ec2)
     }
 
     /// Takes over what an earlier identity of this host learned, after a reload.

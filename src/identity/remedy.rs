@@ -60,7 +60,9 @@ fn for_absent(identity: &Identity, name: &DimensionName) -> String {
         return format!("{name}: {reason}{or}");
     }
     match name {
-        DimensionName::Host => "Host: the kernel has no node name; set identity.host".to_owned(),
+        DimensionName::Host | DimensionName::LowerHost => {
+            format!("{name}: the kernel has no node name; set identity.host")
+        }
         DimensionName::Static(name) => format!("{name}: add it to [dimensions]"),
         _ if !identity.is_on_ec2() => {
             format!("{name}: this host isn't on EC2 (if it is, set identity.ec2 = true){or}")
@@ -84,9 +86,9 @@ fn otherwise(name: &DimensionName) -> String {
         DimensionName::AvailabilityZone => "identity.availability_zone",
         DimensionName::AutoScalingGroupName => "identity.auto_scaling_group",
         DimensionName::Region => "cloudwatch.region",
-        DimensionName::Host => "identity.host",
+        DimensionName::Host | DimensionName::LowerHost => "identity.host",
         DimensionName::Tag(_) => return ", or use a fixed pair of [dimensions]".to_owned(),
-        DimensionName::Static(_) => return String::new(),
+        DimensionName::Static(_) | DimensionName::Fixed(..) => return String::new(),
     };
     format!(", or set {key}")
 }

@@ -50,6 +50,10 @@ fn resolve_one(identity: &Identity, set: &DimensionSet) -> Resolution {
     let mut absent = Vec::new();
     for member in &set.0 {
         let name = &member.name;
+        if let DimensionName::Fixed(name, value) = name {
+            dimensions.push(Dimension { name: name.clone(), value: value.clone() });
+            continue;
+        }
         match identity.state(name) {
             Name::Known(value) => {
                 dimensions.push(Dimension { name: name.as_str().to_owned(), value: value.clone() })

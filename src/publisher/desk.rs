@@ -102,10 +102,8 @@ impl Desk {
 
     /// Gives a part its dimensions and keeps it until it is delivered.
     pub fn keep(&mut self, part: &Part, now: Moment) {
-        let settings = &self.settings;
-        let namespace = settings.namespace.clone();
-        let (sets, resolution) = (&settings.sets, settings.resolution);
-        let dressed = dress(&part.figures, &self.identity, sets, namespace, resolution);
+        let Settings { publications, resolution, .. } = &self.settings;
+        let dressed = dress(&part.figures, &self.identity, publications, *resolution);
         let mut content = Content { datums: dressed.datums, pending: dressed.pending };
         if part.ends && self.settings.health {
             content.datums.extend(self.health_datums(part.period, now.boot));

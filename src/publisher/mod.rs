@@ -12,16 +12,14 @@ use crate::allocator;
 use crate::batch::Batch;
 use crate::clock::{Alarm, Boottime, Clock};
 use crate::datum::Resolution;
-use crate::dimension::DimensionSet;
-use crate::health::Cause;
 use crate::identity::Identity;
+use crate::identity::dress::Publications;
 use crate::notify;
 use crate::sampler::Message;
 use crate::sink::{Answer, Sink};
 use crate::spool::disk::{Disk, Done, Order};
 use desk::{Act, Desk};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use told::hand_over;
@@ -30,8 +28,7 @@ use waits::{answer, changed, past, reach};
 /// What the publisher needs of the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub namespace: Arc<str>,
-    pub sets: Vec<DimensionSet>,
+    pub publications: Publications,
     pub resolution: Resolution,
     /// Data is live until the next is due.
     pub every: Duration,
@@ -219,7 +216,7 @@ impl<S: Sink> Publisher<S> {
             }
             Message::ClusterSummary(summary) => self.desk.speak(&summary, now),
             Message::CopyRecorder => self.copy_recorder(),
-            Message::Unreadable(samples) => self.desk.lost(Cause::Recorder, samples, now.boot),
+            Message::Lost(cause, count) => self.desk.lost(cause, count, now.boot),
             Message::ClockStepped => self.desk.clock_stepped(),
             Message::Reload(behind) => {
                 let Behind { settings, sink, identity } = *behind;

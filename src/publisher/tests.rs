@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::Timestamp;
 use crate::distribution::Statistics;
+use crate::identity::dress::Publications;
 use crate::identity::fixture::{Given, laptop, set};
 use crate::owner::Owner;
 use crate::sampler::Part;
@@ -38,8 +39,7 @@ impl Sink for Service {
 
 fn settings() -> Settings {
     Settings {
-        namespace: "EC2/Memory".into(),
-        sets: vec![set("Host")],
+        publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
         resolution: Resolution::Standard,
         every: Duration::from_secs(60),
         health: false,
@@ -54,7 +54,14 @@ fn part(clock: &Clock, name: u64) -> Part {
     let period = now.wall.floor(Duration::from_secs(60));
     let statistics = Statistics::Values { values: [1.0].into(), counts: [10].into() };
     let name_of = format!("Metric{name}").into();
-    let figure = Figure { name: name_of, unit: Unit::Percent, timestamp: period, statistics };
+    let figure = Figure {
+        name: name_of,
+        publication: 0,
+        unit: Unit::Percent,
+        timestamp: period,
+        statistics,
+        beside: None,
+    };
     Part { period, due: now.boot, ends: false, figures: vec![figure], through: name }
 }
 

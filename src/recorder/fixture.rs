@@ -11,7 +11,7 @@ use crate::source::pressure::Pressure;
 use crate::source::vmstat::VmStat;
 use crate::units::{Bytes, Tenths};
 
-pub const EXTRAS: [&str; 2] = ["Slab", "Active(file)"];
+pub const EXTRAS: [&str; 2] = ["Slab", "Active(anon)"];
 
 pub fn extras() -> Vec<String> {
     EXTRAS.map(str::to_owned).to_vec()

@@ -1,6 +1,7 @@
 //! What an earlier run sampled and didn't bring to safety.
 
 use crate::clock::Moment;
+use crate::health::Cause;
 use crate::recorder::recording::Recording;
 use crate::recorder::replay::{past, unreadable};
 use crate::sampler::{Message, Sampler};
@@ -20,7 +21,8 @@ impl<C> Sampler<C> {
         let gaps = unreadable(inherited, taken);
         let unreadable: u64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
         if unreadable > 0 {
-            self.send(Message::Unreadable(usize::try_from(unreadable).unwrap_or(usize::MAX)));
+            let samples = usize::try_from(unreadable).unwrap_or(usize::MAX);
+            self.send(Message::Lost(Cause::Recorder, samples));
         }
         let parts = self.periods.take_up(past(inherited), taken, boot_id, now);
         let again = newest.unwrap_or(0).saturating_sub(taken);

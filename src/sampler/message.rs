@@ -1,6 +1,7 @@
 //! What passes between the sampler and the others.
 
 use crate::clock::{Boottime, Timestamp};
+use crate::health::Cause;
 use crate::recorder::Recorder;
 use crate::sampler::{Part, Settings};
 use crate::window::Figure;
@@ -17,8 +18,8 @@ pub enum Message<C> {
     CopyRecorder,
     /// What the cluster's leader, which this host is, says of all members.
     ClusterSummary(Box<ClusterSummary>),
-    /// So many samples of an earlier run could not be given back.
-    Unreadable(usize),
+    /// So much never became a part.
+    Lost(Cause, usize),
 }
 
 /// A period of the cluster: to be kept until then, or not at all.

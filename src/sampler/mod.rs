@@ -5,6 +5,7 @@ mod closer;
 mod earlier;
 mod message;
 mod seen;
+mod slowly;
 
 pub use message::{ClusterSummary, Message, Reload};
 pub use seen::Seen;
@@ -13,17 +14,20 @@ use crate::average::Average;
 use crate::black_box::BlackBox;
 use crate::clock::{Boottime, Clock, Moment};
 use crate::delivery::Schedule;
+use crate::health::Cause;
 use crate::metric::{self, Metric};
 use crate::notify::{self, Notifier};
 pub use crate::periods::Part;
 use crate::periods::Periods;
 use crate::recorder::Recorder;
 use crate::recorder::recording::Recording;
-use crate::sample::{Sample, Sources};
+use crate::sample::{Needs, Sample, Sources};
+use crate::slow;
 use crate::source::kept::Report;
 use crate::under_pressure::{Change, Levels, UnderPressure};
 use crate::units::Tenths;
-use crate::window::{Form, Window};
+use crate::window::{End, Form, Window};
+use slowly::Slowly;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -37,6 +41,9 @@ pub struct Settings {
     pub proc_root: PathBuf,
     pub metrics: Vec<Metric>,
     pub extras: Vec<String>,
+    /// What ZFS's cache would give back counts as available.
+    pub zfs_reclaimable: bool,
+    pub slow: slow::Settings,
     pub form: Form,
     pub levels: Levels,
     pub schedule: Schedule,
@@ -60,6 +67,8 @@ pub struct Sampler<C> {
     sources: Sources,
     sample: Sample,
     periods: Periods,
+    /// Boxed: most have none.
+    slow: Option<Box<Slowly>>,
     watch: UnderPressure,
     notifier: Notifier,
     recorder: Recorder,
@@ -100,6 +109,7 @@ impl<C> Sampler<C> {
                 settings.schedule,
                 open_window(&settings),
             ),
+            slow: Slowly::open(&settings.slow).map(Box::new),
             recorder,
             black_box,
             taken,
@@ -114,6 +124,9 @@ impl<C> Sampler<C> {
             notifier,
             parts,
         };
+        if let Some(slow) = &mut sampler.slow {
+            slow.look_back(&inherited, &boot_id);
+        }
         sampler.take_up(&inherited, taken_through, &boot_id, now);
         sampler
     }
@@ -147,6 +160,9 @@ impl<C> Sampler<C> {
         self.sources.read(&mut self.sample, now);
         self.recorder.append(&self.sample);
         self.periods.record(&self.sample);
+        if let Some(slow) = &mut self.slow {
+            slow.tick(&self.sample, self.settings.interval);
+        }
         if !std::mem::replace(&mut self.is_ready, true) {
             notify::ready();
         }
@@ -202,6 +218,11 @@ impl<C> Sampler<C> {
         if let Some(recorder) = reload.recorder {
             self.recorder = recorder;
         }
+        let earlier =
+            std::mem::replace(&mut self.slow, Slowly::open(&self.settings.slow).map(Box::new));
+        if let Some((slow, earlier)) = self.slow.as_mut().zip(earlier) {
+            slow.continue_from(*earlier);
+        }
         self.sources = open_sources(&self.settings, now.boot);
         self.sample.extras = vec![None; self.settings.extras.len()];
         self.watch.adjust(self.settings.levels, self.settings.schedule.period);
@@ -209,10 +230,18 @@ impl<C> Sampler<C> {
         self.send(Message::Reload(reload.behind));
     }
 
-    fn send_part(&self, part: Option<Part>) {
-        if let Some(part) = part {
-            self.send(Message::Part(part));
+    /// With what was gathered beside its samples.
+    fn send_part(&mut self, part: Option<Part>) {
+        let Some(mut part) = part else { return };
+        if let Some(slow) = &mut self.slow {
+            let end = if part.ends { End::Period } else { End::Part };
+            let (figures, left_out) = slow.close(part.period, end);
+            part.figures.extend(figures);
+            if left_out > 0 {
+                self.send(Message::Lost(Cause::MaxSeries, left_out));
+            }
         }
+        self.send(Message::Part(part));
     }
 
     /// Nobody behind any more means that the process is ending; `run` sees it.
@@ -223,6 +252,7 @@ impl<C> Sampler<C> {
 
 fn open_sources(settings: &Settings, now: Boottime) -> Sources {
     let needs = metric::needs(&settings.metrics, &settings.extras, true);
+    let needs = Needs { zfs: settings.zfs_reclaimable, ..needs };
     Sources::open(&settings.proc_root, &needs, now)
 }
 

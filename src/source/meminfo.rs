@@ -14,10 +14,15 @@ pub struct MemInfo {
     pub buffers: Option<Bytes>,
     pub cached: Option<Bytes>,
     pub swap_cached: Option<Bytes>,
+    pub active: Option<Bytes>,
+    pub inactive: Option<Bytes>,
+    pub active_file: Option<Bytes>,
+    pub inactive_file: Option<Bytes>,
     pub swap_total: Option<Bytes>,
     pub swap_free: Option<Bytes>,
     pub shmem: Option<Bytes>,
     pub slab_reclaimable: Option<Bytes>,
+    pub slab_unreclaimable: Option<Bytes>,
     pub commit_limit: Option<Bytes>,
     pub committed: Option<Bytes>,
     /// Pages in the pool of the default huge page size.
@@ -26,6 +31,9 @@ pub struct MemInfo {
     pub huge_page_size: Option<Bytes>,
     /// All pools of all sizes; Linux 4.16 and later.
     pub hugetlb: Option<Bytes>,
+    /// The zones' low watermarks, of /proc/zoneinfo: looked up only where a formula has to estimate
+    /// what MemAvailable would be.
+    pub low_watermark: Option<Bytes>,
 }
 
 /// Fields chosen by the configuration, by their kernel names, in its order.
@@ -172,10 +180,15 @@ impl MemInfo {
             b"Buffers" => (Slot::Memory(&mut self.buffers), "Buffers"),
             b"Cached" => (Slot::Memory(&mut self.cached), "Cached"),
             b"SwapCached" => (Slot::Memory(&mut self.swap_cached), "SwapCached"),
+            b"Active" => (Slot::Memory(&mut self.active), "Active"),
+            b"Inactive" => (Slot::Memory(&mut self.inactive), "Inactive"),
+            b"Active(file)" => (Slot::Memory(&mut self.active_file), "Active(file)"),
+            b"Inactive(file)" => (Slot::Memory(&mut self.inactive_file), "Inactive(file)"),
             b"SwapTotal" => (Slot::Memory(&mut self.swap_total), "SwapTotal"),
             b"SwapFree" => (Slot::Memory(&mut self.swap_free), "SwapFree"),
             b"Shmem" => (Slot::Memory(&mut self.shmem), "Shmem"),
             b"SReclaimable" => (Slot::Memory(&mut self.slab_reclaimable), "SReclaimable"),
+            b"SUnreclaim" => (Slot::Memory(&mut self.slab_unreclaimable), "SUnreclaim"),
             b"CommitLimit" => (Slot::Memory(&mut self.commit_limit), "CommitLimit"),
             b"Committed_AS" => (Slot::Memory(&mut self.committed), "Committed_AS"),
             b"HugePages_Total" => (Slot::Count(&mut self.huge_pages_total), "HugePages_Total"),

@@ -1,7 +1,9 @@
 //! A kernel file kept open and read again and again into one buffer.
 
+use rustix::fs::OFlags;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Opened once; each read is a `pread` from its start, which makes the kernel render it anew.
@@ -77,6 +79,15 @@ impl ProcFile {
     }
 }
 
+/// The beginning of a file that is read seldom, which must not make the reader wait: not even a pipe.
+pub(super) fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let mut text = Vec::new();
+    file.take(BEGINNING).read_to_end(&mut text)?;
+    Ok(text)
+}
+
 #[cfg(unix)]
 fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, offset)
@@ -96,6 +107,8 @@ fn advice(path: &Path, source: &io::Error) -> &'static str {
 
 /// /proc/meminfo has about 1.5 kB and /proc/vmstat 5 kB; 16 KiB spares them a second read.
 const FIRST_BUFFER: usize = 16 * 1024;
+/// A cgroup's memory.stat has some 2 kB.
+const BEGINNING: u64 = 64 * 1024;
 /// No file of the kernel's is nearly as long; a wrong path (a device, a log) must not fill the memory.
 const MOST: usize = 1024 * 1024;
 

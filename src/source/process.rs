@@ -5,6 +5,7 @@ use crate::source::meminfo::{number_of, shown};
 use crate::units::Bytes;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -50,12 +51,11 @@ pub struct ListError {
 /// The `count` processes with the most resident memory, the largest first. Those that end
 /// meanwhile, and those without memory of their own (the kernel's threads), are left out.
 pub fn largest(proc_root: &Path, count: usize) -> Result<Vec<Process>, ListError> {
-    let error = |source| ListError { path: proc_root.to_owned(), source };
     let page_size = rustix::param::page_size() as u64;
     let mut top = Top::new(count);
     let mut path = proc_root.to_owned();
-    for entry in fs::read_dir(proc_root).map_err(error)? {
-        let name = entry.map_err(error)?.file_name();
+    for name in processes(proc_root)? {
+        let name = name?;
         let Some(pid) = pid_of(name.as_encoded_bytes()) else { continue };
         path.push(&name);
         path.push("statm");
@@ -71,6 +71,19 @@ pub fn largest(proc_root: &Path, count: usize) -> Result<Vec<Process>, ListError
         Some(Process { pid, name, resident: Bytes(resident), swap })
     });
     Ok(processes.collect())
+}
+
+/// The folders of the processes, as long as the list can be read.
+pub(super) fn processes(
+    proc_root: &Path,
+) -> Result<impl Iterator<Item = Result<OsString, ListError>>, ListError> {
+    let path = proc_root.to_owned();
+    let error = move |source| ListError { path: path.clone(), source };
+    let entries = fs::read_dir(proc_root).map_err(error.clone())?;
+    let names = entries.map(move |entry| Ok(entry.map_err(&error)?.file_name()));
+    Ok(names.filter(|name| {
+        name.as_ref().map_or(true, |name| pid_of(name.as_encoded_bytes()).is_some())
+    }))
 }
 
 /// The second number of /proc/PID/statm: resident pages.
@@ -183,7 +196,7 @@ impl Top {
 }
 
 /// The number that a folder of /proc is named by.
-fn pid_of(name: &[u8]) -> Option<u32> {
+pub(super) fn pid_of(name: &[u8]) -> Option<u32> {
     name.iter().all(u8::is_ascii_digit).then(|| u32::try_from(number_of(name)?).ok())?
 }
 

@@ -3,6 +3,7 @@
 use crate::batch::datum_bytes;
 use crate::clock::{Boottime, Moment, Timestamp};
 use crate::distribution::Statistics;
+use crate::identity::dress::Pending;
 use crate::spool::Disk;
 use crate::spool::once::Once;
 use crate::spool::text::Content;
@@ -95,7 +96,7 @@ impl Entry {
 
     pub(super) fn bytes(&self) -> usize {
         let datums: usize = self.content.datums.iter().map(datum_bytes).sum();
-        let figures = self.content.pending.iter().flat_map(|pending| &pending.figures);
+        let figures = self.content.pending.iter().flat_map(Pending::figures);
         datums + figures.map(figure_bytes).sum::<usize>()
     }
 

@@ -100,6 +100,7 @@ mod tests {
     use crate::datum::Resolution;
     use crate::dimension::Dimension;
     use crate::distribution::Statistics;
+    use crate::metric::NATIVELY;
     use crate::spool::{Limits, News, Picked};
     use crate::units::Unit;
     use crate::window::Figure;
@@ -118,9 +119,11 @@ mod tests {
         let statistics = Statistics::Values { values: [3.0].into(), counts: [1].into() };
         let figure = |name: &'static str| Figure {
             name: name.into(),
+            publication: NATIVELY,
             unit: Unit::Count,
             timestamp: KEY.period,
             statistics: statistics.clone(),
+            beside: None,
         };
         let of = [Dimension { name: Datum::CLUSTER.to_owned(), value: "web".to_owned() }];
         let datum =

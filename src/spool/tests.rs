@@ -7,7 +7,7 @@ use crate::datum::{Datum, Resolution};
 use crate::delivery::Waiting;
 use crate::distribution::Statistics;
 use crate::health::Cause;
-use crate::identity::dress::{Pending, dress};
+use crate::identity::dress::{Pending, Publications, dress};
 use crate::identity::fixture::{Given, document, set, xen};
 use crate::spool::picking::BACKLOG_DATUMS;
 use crate::units::Unit;
@@ -362,14 +362,17 @@ fn a_file_costs_little_memory() {
 fn pending(count: usize) -> Pending {
     let figure = |name| Figure {
         name: format!("Metric{name}").into(),
+        publication: 0,
         unit: Unit::Percent,
         timestamp: Timestamp(0),
         statistics: Statistics::Values { values: [1.0].into(), counts: [1].into() },
+        beside: None,
     };
     let figures: Vec<_> = (0..count).map(figure).collect();
     let sets = [set("InstanceId"), set("InstanceId ImageId")];
     let identity = Given::default().on(&xen());
-    dress(&figures, &identity, &sets, "EC2/Memory".into(), Resolution::Standard).pending.unwrap()
+    let publications = Publications::native("EC2/Memory".into(), sets.to_vec());
+    dress(&figures, &identity, &publications, Resolution::Standard).pending.unwrap()
 }
 
 #[test]

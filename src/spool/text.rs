@@ -14,7 +14,7 @@ mod shape;
 use crate::clock::{Boottime, Moment, Timestamp};
 use crate::datum::Datum;
 use crate::dimension::{Dimension, DimensionSet, Member};
-use crate::identity::dress::Pending;
+use crate::identity::dress::{Group, Pending};
 use crate::window::Figure;
 use serde::{Deserialize, Serialize};
 use shape::DatumIn;
@@ -97,8 +97,8 @@ pub fn write(head: &Head, content: &Content) -> Vec<u8> {
     for datum in &content.datums {
         line(&mut text, datum);
     }
-    if let Some(pending) = &content.pending {
-        line(&mut text, &PendingLine { pending: PendingOut::of(pending) });
+    for group in content.pending.iter().flat_map(|pending| &pending.0) {
+        line(&mut text, &PendingLine { pending: PendingOut::of(group) });
     }
     let checksum = Checksum { crc32: format!("{:08x}", crc32fast::hash(&text)) };
     line(&mut text, &checksum);
@@ -126,7 +126,8 @@ pub fn read(text: &[u8]) -> Result<(Head, Content), Damage> {
         }
         if line.starts_with(PENDING) {
             let line: PendingLine<PendingIn> = parsed(line, place + 1)?;
-            content.pending = Some(line.pending.pending(place + 1)?);
+            let group = line.pending.group(place + 1)?;
+            content.pending.get_or_insert(Pending(Vec::new())).0.push(group);
         } else {
             let mut datum = parsed::<DatumIn>(line, place + 1)?.datum(place + 1)?;
             if let Some(before) = content.datums.last() {
@@ -220,16 +221,17 @@ struct PendingOut<'a> {
 }
 
 impl PendingOut<'_> {
-    fn of(pending: &Pending) -> PendingOut<'_> {
-        let none: Arc<[Dimension]> = Arc::new([]);
+    fn of(group: &Group) -> PendingOut<'_> {
+        // The host's dimensions are still to come; a figure's own are known.
         let datum = |figure: &Figure| {
-            Datum::new(pending.namespace.clone(), none.clone(), pending.resolution, figure)
+            let own = figure.beside.iter().cloned().collect();
+            Datum::new(group.namespace.clone(), own, group.resolution, figure)
         };
         let names = |set: &DimensionSet| set.0.iter().map(Member::to_string).collect();
         PendingOut {
-            sets: pending.sets.iter().map(names).collect(),
-            spoken: pending.spoken.iter().map(|set| &**set).collect(),
-            datums: pending.figures.iter().map(datum).collect(),
+            sets: group.sets.iter().map(names).collect(),
+            spoken: group.spoken.iter().map(|set| &**set).collect(),
+            datums: group.figures.iter().map(datum).collect(),
         }
     }
 }
@@ -243,7 +245,7 @@ struct PendingIn {
 }
 
 impl PendingIn {
-    fn pending(self, number: usize) -> Result<Pending, Damage> {
+    fn group(self, number: usize) -> Result<Group, Damage> {
         let datums = self.datums.into_iter().map(|datum| datum.datum(number));
         let datums = datums.collect::<Result<Vec<_>, _>>()?;
         let first = datums.first();
@@ -252,7 +254,7 @@ impl PendingIn {
         let set = |names: &Vec<String>| {
             DimensionSet(names.iter().map(|name| Member::parse(name)).collect())
         };
-        Ok(Pending {
+        Ok(Group {
             namespace: first.namespace.clone(),
             resolution: first.resolution,
             sets: self.sets.iter().map(set).collect(),
@@ -274,7 +276,7 @@ mod tests {
     use crate::config;
     use crate::datum::Resolution;
     use crate::distribution::Statistics;
-    use crate::identity::dress::dress;
+    use crate::identity::dress::{Publication, Publications, dress};
     use crate::identity::{Identity, Local};
     use crate::units::Unit;
     use expect_test::expect;
@@ -288,29 +290,39 @@ mod tests {
     fn figure(name: String, values: Vec<f64>) -> Figure {
         Figure {
             name: name.into(),
+            publication: 0,
             unit: Unit::Percent,
             timestamp: Timestamp(1_795_443_600_000),
             statistics: Statistics::Values {
                 counts: vec![10; values.len()].into(),
                 values: values.into(),
             },
+            beside: None,
         }
     }
 
-    /// On EC2, the InstanceId still unknown: one set is spoken, two wait.
-    fn content(values: Vec<f64>) -> Content {
+    /// On EC2, the InstanceId still unknown.
+    fn identity() -> Identity {
         let local = Local { node_name: "web \"1\"".to_owned(), ..Local::default() };
         let fixed = config::Identity { ec2: config::OnEc2::Yes, imds: true, ..Default::default() };
-        let identity = Identity::new(&fixed, None, &[], &local);
-        let set =
-            |names: &[&str]| DimensionSet(names.iter().map(|name| Member::parse(name)).collect());
+        Identity::new(&fixed, None, &[], &local)
+    }
+
+    fn set(names: &[&str]) -> DimensionSet {
+        DimensionSet(names.iter().map(|name| Member::parse(name)).collect())
+    }
+
+    /// One set is spoken, two wait.
+    fn content(values: Vec<f64>) -> Content {
+        let identity = identity();
         let sets = [
             set(&["Host"]),
             set(&["InstanceId"]),
             set(&["InstanceId", "tag:Name", "AutoScalingGroupName?"]),
         ];
         let figures = [figure("MemoryUsedPercent".to_owned(), values)];
-        let dressed = dress(&figures, &identity, &sets, "EC2/Memory".into(), Resolution::Standard);
+        let publications = Publications::native("EC2/Memory".into(), sets.to_vec());
+        let dressed = dress(&figures, &identity, &publications, Resolution::Standard);
         Content { datums: dressed.datums, pending: dressed.pending }
     }
 
@@ -324,6 +336,25 @@ mod tests {
             {"crc32":"15525b33"}
         "#]].assert_eq(&text);
         assert_eq!(datums(text.as_bytes()), 3, "two sets wait");
+    }
+
+    #[test]
+    fn each_publication_waits_on_its_own_line() {
+        let mut publications = Publications::native("N".into(), vec![set(&["InstanceId"])]);
+        let sets = vec![set(&["InstanceId", "host", "PluginInstance=NONE"])];
+        publications.presets.push(Publication { namespace: "collectd".into(), sets });
+        let mut figures =
+            [figure("One".to_owned(), vec![1.0]), figure("Two".to_owned(), vec![2.0])];
+        figures[1].publication = 1;
+        let dressed = dress(&figures, &identity(), &publications, Resolution::Standard);
+        let content = Content { datums: dressed.datums, pending: dressed.pending };
+        let text = write(&head(), &content);
+        assert_eq!(datums(&text), 2);
+        let (_, mut back) = read(&text).unwrap();
+        let groups = &mut back.pending.as_mut().unwrap().0;
+        assert_eq!(groups[1].namespace, "collectd".into());
+        groups[1].figures[0].publication = 1;
+        assert_eq!(back, content);
     }
 
     #[test]

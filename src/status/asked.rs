@@ -6,6 +6,7 @@ use crate::cluster::role::Standing;
 use crate::config::Config;
 use crate::dimension::{DimensionName, DimensionSet};
 use crate::health::Cause;
+use crate::identity::dress::{Publication, Publications};
 use crate::identity::sets::{Resolution, resolve};
 use crate::identity::{Identity, Name};
 use crate::owner::Owner;
@@ -45,8 +46,8 @@ pub struct InForce {
 }
 
 pub fn in_force(config: &Config, identity: watch::Receiver<Identity>) -> InForce {
-    let sets = identity.borrow().sets(config.metrics.dimensions.as_deref());
-    InForce { config: told(config, &sets), sets, identity }
+    let publications = Publications::of(config, &identity.borrow());
+    InForce { config: told(config, &publications), sets: publications.sets(), identity }
 }
 
 impl InForce {
@@ -132,16 +133,28 @@ fn deliver(report: &mut Report, backlog: &Backlog, now: Moment) {
         .collect();
 }
 
-fn told(config: &Config, sets: &[DimensionSet]) -> report::Config {
+fn told(config: &Config, publications: &Publications) -> report::Config {
     let path = |path: &Path| path.display().to_string();
     let names = |set: &DimensionSet| set.0.iter().map(ToString::to_string).collect();
+    let sets = |publication: &Publication| publication.sets.iter().map(names).collect();
+    let metrics = |number: usize| {
+        config.metrics.of(number).map(|metric| metric.name.to_string()).collect::<Vec<_>>()
+    };
+    let presets = config.metrics.presets.iter().zip(&publications.presets).enumerate();
+    let presets = presets.map(|(place, (published, publication))| report::Preset {
+        name: published.preset.to_owned(),
+        namespace: published.namespace.clone(),
+        metrics: metrics(place + 1),
+        dimensions: sets(publication),
+    });
     report::Config {
         state_directory: path(&config.state.directory),
         runtime_directory: path(&config.state.runtime_directory),
         proc_root: path(&config.sample.proc_root),
         sys_root: path(&config.sample.sys_root),
         namespace: config.metrics.namespace.clone(),
-        metrics: config.metrics.enabled.iter().map(|metric| metric.name.to_string()).collect(),
+        metrics: metrics(0),
+        presets: presets.collect(),
         interval_seconds: seconds(config.sample.interval.duration()),
         period_seconds: seconds(config.publish.period),
         every_seconds: seconds(config.publish.every),
@@ -149,7 +162,7 @@ fn told(config: &Config, sets: &[DimensionSet]) -> report::Config {
         recorder_seconds: seconds(config.recorder.duration),
         spool_max_bytes: config.spool.max_bytes,
         spool_max_age_seconds: seconds(config.spool.max_age),
-        dimensions: sets.iter().map(names).collect(),
+        dimensions: sets(&publications.native),
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Config {
     pub sys_root: String,
     pub namespace: String,
     pub metrics: Vec<String>,
+    /// What is published under other agents' names.
+    pub presets: Vec<Preset>,
     pub interval_seconds: f64,
     pub period_seconds: f64,
     pub every_seconds: f64,
@@ -54,6 +56,15 @@ pub struct Config {
     pub spool_max_bytes: u64,
     pub spool_max_age_seconds: f64,
     /// As they are written: a `?` behind what is optional.
+    pub dimensions: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preset {
+    pub name: String,
+    pub namespace: String,
+    pub metrics: Vec<String>,
     pub dimensions: Vec<Vec<String>>,
 }
 

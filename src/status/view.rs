@@ -114,10 +114,14 @@ fn member(cluster: &Cluster, role: &str) -> String {
 
 fn in_force(report: &Report) -> String {
     let config = &report.config;
+    let presets = config.presets.iter().map(|preset| {
+        format!(", {} of {} in {}", preset.metrics.len(), preset.name, preset.namespace)
+    });
     format!(
-        "{} metrics in {}, sampled every {}, a datum each {}, a request each {}",
+        "{} metrics in {}{}, sampled every {}, a datum each {}, a request each {}",
         config.metrics.len(),
         config.namespace,
+        presets.collect::<String>(),
         age(config.interval_seconds),
         age(config.period_seconds),
         age(config.every_seconds),

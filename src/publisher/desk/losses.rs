@@ -3,18 +3,18 @@
 use crate::clock::{Boottime, Moment, Timestamp};
 use crate::datum::Datum;
 use crate::delivery::Age;
-use crate::dimension::Dimension;
 use crate::health::{Cause, Health};
 use crate::identity::dress::complete;
+use crate::identity::dress::datums;
 use crate::identity::sets::resolve;
 use crate::publisher::desk::Desk;
-use std::sync::Arc;
 use std::time::Duration;
 
 impl Desk {
     /// The losses since the last call, and what waits, under each dimension set.
     pub(super) fn health_datums(&mut self, period: Timestamp, now: Boottime) -> Vec<Datum> {
-        let sets = complete(&resolve(&self.identity, &self.settings.sets));
+        let native = &self.settings.publications.native;
+        let sets = complete(&resolve(&self.identity, &native.sets));
         if sets.is_empty() {
             return Vec::new();
         }
@@ -23,21 +23,9 @@ impl Desk {
             None => self.health.figures(period),
             Some(_) => Vec::new(),
         };
-        let waits = Health::spool_bytes(period, self.spool.backlog_bytes(now));
-        let (namespace, resolution) = (&self.settings.namespace, self.settings.resolution);
-        let mut datums = Vec::new();
-        for set in &sets {
-            for (cause, figure) in &losses {
-                let cause = Dimension { name: "Cause".into(), value: cause.as_str().into() };
-                let dimensions: Arc<[Dimension]> = set.iter().cloned().chain([cause]).collect();
-                datums.push(Datum::new(namespace.clone(), dimensions, resolution, figure));
-            }
-            let waits = waits.iter();
-            datums.extend(
-                waits.map(|figure| Datum::new(namespace.clone(), set.clone(), resolution, figure)),
-            );
-        }
-        datums
+        let mut figures = losses;
+        figures.extend(Health::spool_bytes(period, self.spool.backlog_bytes(now)));
+        datums(&figures, &sets, &native.namespace, self.settings.resolution)
     }
 
     pub(super) fn give_up_old(&mut self, now: Moment) {

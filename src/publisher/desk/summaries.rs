@@ -5,6 +5,7 @@ use crate::clock::{Boottime, Moment, Timestamp};
 use crate::datum::Datum;
 use crate::dimension::Dimension;
 use crate::health::Cause;
+use crate::publisher::Settings;
 use crate::publisher::desk::Desk;
 use crate::sampler::ClusterSummary;
 use crate::spool::text::Content;
@@ -22,7 +23,8 @@ impl Desk {
         }
         let pair = Dimension { name: Datum::CLUSTER.to_owned(), value: cluster.clone() };
         let dimensions: Arc<[Dimension]> = [pair].into();
-        let (namespace, resolution) = (&self.settings.namespace, self.settings.resolution);
+        let Settings { publications, resolution, .. } = &self.settings;
+        let (namespace, resolution) = (&publications.native.namespace, *resolution);
         let datum = |figure| Datum::new(namespace.clone(), dimensions.clone(), resolution, figure);
         let content = Content { datums: figures.iter().map(datum).collect(), pending: None };
         // No sample of this host is in it: what its file's name says is safe already.
@@ -76,6 +78,7 @@ mod tests {
     use crate::clock::{Boottime, Moment, Timestamp};
     use crate::datum::Resolution;
     use crate::distribution::Statistics;
+    use crate::identity::dress::Publications;
     use crate::identity::fixture::{Given, laptop, set};
     use crate::owner::Owner;
     use crate::publisher::Settings;
@@ -98,8 +101,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
-            namespace: "EC2/Memory".into(),
-            sets: vec![set("Host")],
+            publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
             resolution: Resolution::Standard,
             every: Duration::from_secs(60),
             health: false,
@@ -111,7 +113,8 @@ mod tests {
 
     fn figure(name: &'static str) -> Figure {
         let statistics = Statistics::Values { values: [3.0].into(), counts: [1].into() };
-        Figure { name: name.into(), unit: Unit::Count, timestamp: NOW, statistics }
+        let (name, unit) = (name.into(), Unit::Count);
+        Figure { name, publication: 0, unit, timestamp: NOW, statistics, beside: None }
     }
 
     fn summary(until: u64) -> ClusterSummary {

@@ -5,6 +5,7 @@ use super::*;
 use crate::batch::MAX_BYTES;
 use crate::datum::Resolution;
 use crate::distribution::Statistics;
+use crate::identity::dress::Publications;
 use crate::identity::fixture::{Given, document, laptop, set, xen};
 use crate::sink::{Answer, Outcome, RetryCause};
 use crate::spool::disk::{Done, Loaded, Lost};
@@ -22,8 +23,7 @@ const PERIOD: i64 = 60_000;
 
 fn settings() -> Settings {
     Settings {
-        namespace: "EC2/Memory".into(),
-        sets: vec![set("Host")],
+        publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
         resolution: Resolution::Standard,
         every: Duration::from_secs(60),
         health: false,
@@ -45,9 +45,11 @@ fn moment(seconds: u64) -> Moment {
 fn part(period: Timestamp, through: u64, due: Boottime, names: std::ops::Range<usize>) -> Part {
     let figure = |name| Figure {
         name: format!("Metric{name}").into(),
+        publication: 0,
         unit: Unit::Percent,
         timestamp: period,
         statistics: Statistics::Values { values: [1.0].into(), counts: [10].into() },
+        beside: None,
     };
     let figures = names.map(figure).collect();
     Part { period, due, ends: false, figures, through }
@@ -63,7 +65,7 @@ fn name(datum: &Datum) -> String {
 fn names_of(content: &Content) -> BTreeSet<String> {
     let mut names: BTreeSet<_> = content.datums.iter().map(name).collect();
     if let Some(pending) = &content.pending {
-        names.extend(pending.figures.iter().map(|figure| format!("{}|InstanceId", figure.name)));
+        names.extend(pending.figures().map(|figure| format!("{}|InstanceId", figure.name)));
     }
     names
 }
@@ -545,7 +547,9 @@ fn failure() -> Outcome {
 }
 
 fn desk(identity: &Identity, boot_id: &str, now: u64) -> Desk {
-    let settings = Settings { sets: vec![set("Host"), set("InstanceId")], ..settings() };
+    let sets = vec![set("Host"), set("InstanceId")];
+    let publications = Publications::native("EC2/Memory".into(), sets);
+    let settings = Settings { publications, ..settings() };
     let mut desk = Desk::new(settings, identity.clone(), whose(boot_id), moment(now));
     desk.know(identity, moment(now).boot);
     desk

@@ -6,7 +6,7 @@ use crate::clock::Boottime;
 use crate::datum::{Datum, Resolution};
 use crate::distribution::Statistics;
 use crate::health::Cause;
-use crate::identity::dress::dress;
+use crate::identity::dress::{Publications, dress};
 use crate::identity::fixture::{Given, set, xen};
 use crate::spool::Job;
 use crate::spool::disk::{Disk, Done, Loaded, Order, Place};
@@ -24,12 +24,14 @@ fn key(period: i64, through: u64) -> Key {
 fn figure(name: usize) -> Figure {
     Figure {
         name: format!("Metric{name}").into(),
+        publication: 0,
         unit: Unit::Percent,
         timestamp: Timestamp(1_795_443_600_000),
         statistics: Statistics::Values {
             values: [name as f64, 0.5].into(),
             counts: [10, 20].into(),
         },
+        beside: None,
     }
 }
 
@@ -44,7 +46,8 @@ fn both(names: std::ops::Range<usize>) -> Content {
     let figures: Vec<_> = names.map(figure).collect();
     let sets = [set("Host"), set("InstanceId")];
     let identity = Given::default().on(&xen());
-    let dressed = dress(&figures, &identity, &sets, "EC2/Memory".into(), Resolution::Standard);
+    let publications = Publications::native("EC2/Memory".into(), sets.to_vec());
+    let dressed = dress(&figures, &identity, &publications, Resolution::Standard);
     Content { datums: dressed.datums, pending: dressed.pending }
 }
 

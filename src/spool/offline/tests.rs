@@ -5,7 +5,7 @@ use crate::clock::{Boottime, Moment, Timestamp};
 use crate::datum::{Datum, Resolution};
 use crate::dimension::{Dimension, DimensionSet};
 use crate::distribution::Statistics;
-use crate::identity::dress::Pending;
+use crate::identity::dress::{Group, Pending};
 use crate::spool::folder::Folder;
 use crate::spool::inventory::Found;
 use crate::spool::text::Content;
@@ -29,7 +29,8 @@ fn closed(minute: i64) -> Moment {
 fn figure(minute: i64) -> Figure {
     let statistics = Statistics::Values { values: [minute as f64].into(), counts: [600].into() };
     let timestamp = Timestamp(minute * 60_000);
-    Figure { name: Cow::Borrowed("MemoryUsedPercent"), unit: Unit::Percent, timestamp, statistics }
+    let (name, unit) = (Cow::Borrowed("MemoryUsedPercent"), Unit::Percent);
+    Figure { name, publication: 0, unit, timestamp, statistics, beside: None }
 }
 
 fn content(host: &str, minute: i64) -> Content {
@@ -40,13 +41,13 @@ fn content(host: &str, minute: i64) -> Content {
 }
 
 fn pending(minute: i64) -> Pending {
-    Pending {
+    Pending(vec![Group {
         namespace: "EC2/Memory".into(),
         resolution: Resolution::Standard,
         figures: vec![figure(minute)],
         sets: vec![DimensionSet::default()],
         spoken: Vec::new(),
-    }
+    }])
 }
 
 /// What a daemon of `owner` finds, having written these parts.

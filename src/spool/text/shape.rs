@@ -5,6 +5,7 @@ use crate::datum::{Datum, Resolution};
 use crate::dimension::Dimension;
 use crate::distribution::Statistics;
 use crate::metric;
+use crate::preset;
 use crate::spool::text::Damage;
 use crate::units::Unit;
 use serde::Deserialize;
@@ -27,9 +28,12 @@ pub(super) struct DatumIn {
     statistic_values: Option<SetIn>,
 }
 
-/// A metric of our own needs no name of its own in memory.
+/// A metric of ours or of a preset needs no name of its own in memory.
 fn named(name: String) -> Cow<'static, str> {
-    metric::native(&name).map_or(Cow::Owned(name), |metric| metric.name.clone())
+    match metric::native(&name) {
+        Some(metric) => metric.name.clone(),
+        None => preset::known(&name).map_or(Cow::Owned(name), Cow::Borrowed),
+    }
 }
 
 #[derive(Deserialize)]

@@ -374,7 +374,7 @@ impl Ledger {
             }
         }
         if let Some(pending) = &content.pending {
-            let used = pending.figures.iter().find(|figure| figure.name == USED);
+            let used = pending.figures().find(|figure| figure.name == USED);
             let mark = used.map(|used| (used.timestamp, fingerprint(&used.statistics)));
             if let Some(place) = mark.and_then(|mark| self.by_figures.get(&mark).copied()) {
                 each(self, place, SETS - 1);

@@ -13,6 +13,7 @@ use cwmem::datum::Resolution;
 use cwmem::delivery::Schedule;
 use cwmem::dimension::{DimensionSet, Member};
 use cwmem::health::Cause;
+use cwmem::identity::dress::Publications;
 use cwmem::identity::{Identity, Local, document};
 use cwmem::owner::Owner;
 use cwmem::periods::Periods;
@@ -204,8 +205,10 @@ pub fn settings(out: &Outside) -> Settings {
     let names = ["Host", "InstanceId"];
     let set = |place: &usize| DimensionSet(vec![Member::parse(names[*place])]);
     Settings {
-        namespace: "EC2/Memory".into(),
-        sets: sets(out.weather.kind).iter().map(set).collect(),
+        publications: Publications::native(
+            "EC2/Memory".into(),
+            sets(out.weather.kind).iter().map(set).collect(),
+        ),
         resolution: Resolution::Standard,
         every: PERIOD * out.weather.every,
         health: true,
