@@ -78,7 +78,7 @@ cp -L "$root/vmlinuz" "$folder/vmlinuz"
 cp -L "$root/initrd.img" "$folder/initrd"
 rm -rf "$root"/boot/* "$root/var/cache/apt" "$root/var/lib/apt/lists"
 mkdir -p "$root/var/lib/apt/lists/partial" "$root/var/cache/apt/archives/partial"
-mkfs.ext4 -q -F -L guest -d "$root" "$folder/root.ext4" 1500M
+mkfs.ext4 -q -F -L guest -d "$root" "$folder/root.ext4" 1500M > /dev/null
 chmod a+r "$folder"/{vmlinuz,initrd,root.ext4}
 touch "$folder/made"
 echo "$folder"
