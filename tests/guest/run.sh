@@ -36,7 +36,7 @@ for file in "$packages"/cwmem_*_amd64.deb "$packages"/cwmem-*.x86_64.rpm "$doubl
 done
 image=$("$here/image.sh" "$suite")
 
-work=$(mktemp -d "$image/run.XXXXXX")
+work=$(mktemp -d "$top/target/guest/run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/payload"
 cp -r "$here/checks.sh" "$here/checks" "$packages"/cwmem_*_amd64.deb "$packages"/cwmem-*.x86_64.rpm "$work/payload"
