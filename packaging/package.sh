@@ -31,7 +31,11 @@ for program in readelf dpkg-deb gzip xz $([ "$only" = deb ] || echo rpmbuild); d
     exit 69
 done
 [ -x "$binary" ] || { echo "package.sh: no binary $binary: make release builds it" >&2; exit 66; }
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$top" log -1 --format=%ct)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$top" log -1 --format=%ct || true)}
+if [ -z "$SOURCE_DATE_EPOCH" ]; then
+    echo "package.sh: no commit says when this was made: set SOURCE_DATE_EPOCH" >&2
+    exit 64
+fi
 export SOURCE_DATE_EPOCH
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$top/Cargo.toml" | head -1)
@@ -103,7 +107,7 @@ pack_deb() {
 
     install -d -m 755 "$root/DEBIAN"
     sed -e "s/@VERSION@/$version-1/" -e "s/@ARCHITECTURE@/$deb_architecture/" \
-        -e "s/@GLIBC@/$glibc/" -e "s/@MAINTAINER@/$maintainer/" \
+        -e "s/@GLIBC@/$glibc/" -e "s|@MAINTAINER@|$maintainer|" \
         -e "s/@SIZE@/$(installed_size "$root")/" \
         "$top/packaging/debian/control.in" > "$root/DEBIAN/control"
     echo /etc/cwmem/cwmem.toml > "$root/DEBIAN/conffiles"

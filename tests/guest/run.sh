@@ -55,7 +55,7 @@ TMPDIR=$work timeout "$deadline" qemu-system-x86_64 \
     -append "root=/dev/vda rw console=ttyS0 panic=-1 quiet loglevel=1 systemd.show_status=0 psi=1" \
     -drive "file=$image/root.ext4,format=raw,if=virtio,snapshot=on,cache=unsafe" \
     -drive "file=$work/payload.ext4,format=raw,if=virtio,readonly=on" \
-    < /dev/null | tr -d '\r' | tee "$work/console" || true
+    < /dev/null | sed -u 's|\r||g' | tee "$work/console" || true
 echo "the guest ran for $(($(date +%s) - began)) s"
 
 # The machine's own status says nothing of what went on in it.

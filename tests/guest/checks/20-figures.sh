@@ -20,8 +20,13 @@ Environment=AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=example
 WatchdogSec=10s
 RestartSec=1s
 UNIT
+mkdir -p /etc/credstore
+(umask 077; echo secret > /etc/credstore/cwmem.mysql-password)
 systemctl daemon-reload
 check "the service restarts with its configuration" systemctl restart cwmem.service
+# Without the file it has started already.
+check "the database's password is passed on to it" [ -s /run/credentials/cwmem.service/cwmem.mysql-password ]
+rm /etc/credstore/cwmem.mysql-password
 check "figures arrive" soon 30 has "accepted" cat /run/double.log
 check "the agent finds nothing amiss" soon 20 cwmem status --check
 check "systemctl status says that it published" soon 20 has "published" property StatusText
