@@ -12,89 +12,142 @@ sandbox() {
         '^(#|\[|$|Type=|NotifyAccess=|Exec(Start|Reload)=|Restart|WatchdogSec=|TimeoutStopSec=|DynamicUser=|StateDirectory|RuntimeDirectory|LoadCredential=)'
 }
 
-# unit NAME USER DIRECTIVES: a probe named NAME, its directives one a line after those of the sandbox.
+# unit NAME USER DIRECTIVES PROBE...: runs probes; its directives stand after those of the sandbox,
+# one a line. What they came to is in /run/probes/NAME.out.
 unit() {
+    local name=$1 user=$2 directives=$3
+    shift 3
     {
         printf '[Service]\nType=oneshot\n'
-        sandbox | sed "s#/cwmem\\b#/probe-$1#g; s#^ExecPaths=[^ ]*#ExecPaths=/usr/bin/perl#"
-        printf 'StateDirectory=probe-%s\nUser=%s\n%s\n' "$1" "$2" "$3"
-        printf 'ExecStart=/usr/bin/perl /run/probes/%s.pl\n' "${1%-twin}"
-    } > "/run/systemd/system/probe-$1.service"
+        sandbox | sed "s#/cwmem\\b#/probe-$name#g; s#^ExecPaths=[^ ]*#ExecPaths=/usr/bin/perl#"
+        # A probe that is killed for its memory shall not take the others with it.
+        printf 'OOMPolicy=continue\nStandardOutput=file:/run/probes/%s.out\n' "$name"
+        printf 'StateDirectory=probe-%s\nUser=%s\n%s\n' "$name" "$user" "$(tr ';' '\n' <<< "$directives")"
+        printf 'ExecStart=/usr/bin/perl /run/probes/all.pl %s\n' "$*"
+    } > "/run/systemd/system/probe-$name.service"
+    units+=("probe-$name.service")
 }
 
-# probe NAME USER TWIN PERL [BASE]: PERL dies where it is refused. TWIN are the directives that take
-# the protection away, BASE those that both have beside the unit's, separated by semicolons.
-probes=()
+# A group is tried as shipped (by USER, with the drop-in's directives BASE if any) and with TWIN as well.
+# group NAME USER TWIN [BASE]
+group() {
+    group=$1 user_of[$1]=$2 twin_of[$1]=$3 base_of[$1]=${4:-}
+    groups+=("$1")
+}
+
+# probe NAME PERL, of the group above: PERL dies where it is refused.
 probe() {
-    probes+=("$1")
-    printf 'use strict; use warnings;\n%s\n' "$4" > "/run/probes/$1.pl"
-    unit "$1" "$2" "$(tr ';' '\n' <<< "${5:-}")"
-    unit "$1-twin" "$2" "$(tr ';' '\n' <<< "${5:-};$3")"
+    printf 'use strict; use warnings;\n%s\n1;\n' "$2" > "/run/probes/$1.pl"
+    probes_of[$group]="${probes_of[$group]:-} $1"
 }
 
 mkdir -p /run/probes /run/systemd/system
 echo other > /tmp/marker
 ip address add 192.0.2.1/32 dev lo
 systemd-run --quiet --unit=answering /mnt/cloudwatch-double --listen 192.0.2.1:8126
-pid_of_another=$(systemctl show -P MainPID systemd-journald.service)
+another=$(systemctl show -P MainPID systemd-journald.service)
+
+declare -A user_of=() twin_of=() base_of=() probes_of=()
+groups=() units=()
+# Each probe is a process of its own. 9: it could not even begin.
+cat > /run/probes/all.pl <<'PERL'
+for my $name (@ARGV) {
+    my $child = fork;
+    if (!$child) { do "/run/probes/$name.pl" or print STDERR "$name: $@" and exit 1; exit 0; }
+    waitpid $child, 0;
+    syswrite STDOUT, "$name " . ($? & 127 ? "signal" : $? >> 8) . "\n";
+}
+PERL
 
 # The system call numbers are x86_64's.
-calls='SystemCallFilter='
-probe ptrace daemon "$calls" 'syscall(101, 0, 0, 0, 0) >= 0 or die $!;'
-probe mlock daemon "$calls" 'my $page = "x" x 4096; syscall(149, $page, 4096) >= 0 or die $!;'
-probe memfd daemon "$calls" 'my $name = "probe"; syscall(319, $name, 0) >= 0 or die $!;'
-probe keyctl daemon "$calls" 'syscall(250, 0, -3, 1) >= 0 or die $!;'
-probe io_uring daemon "$calls" 'my $room = "\0" x 256; syscall(425, 1, $room) >= 0 or die $!;'
-probe mount-namespace daemon "RestrictNamespaces=no;$calls" 'syscall(272, 0x10000000) >= 0 or die $!;'
-probe personality daemon "LockPersonality=no" 'syscall(135, 8) >= 0 or die $!;'
-probe writable-code daemon "MemoryDenyWriteExecute=no" 'syscall(9, 0, 4096, 7, 34, -1, 0) >= 0 or die $!;'
-probe netlink daemon "RestrictAddressFamilies=" 'socket(my $socket, 16, 3, 0) or die $!;'
-probe kernel-crypto daemon "RestrictAddressFamilies=" 'socket(my $socket, 38, 5, 0) or die $!;'
-probe set-user-id daemon "RestrictSUIDSGID=no" \
-    'my $file = "$ENV{STATE_DIRECTORY}/suid"; open my $out, ">", $file or exit 9; chmod 04755, $file or die $!;'
-probe runs-true daemon "NoExecPaths=" '{ no warnings; exec "/bin/true"; } die $!;'
-probe runs-state daemon "NoExecPaths=" 'my $own = "$ENV{STATE_DIRECTORY}/true";
+group calls daemon 'SystemCallFilter='
+probe ptrace 'syscall(101, 0, 0, 0, 0) >= 0 or die $!;'
+probe mlock 'my $page = "x" x 4096; syscall(149, $page, 4096) >= 0 or die $!;'
+probe memfd 'my $name = "probe"; syscall(319, $name, 0) >= 0 or die $!;'
+probe keyctl 'syscall(250, 0, -3, 1) >= 0 or die $!;'
+probe io_uring 'my $room = "\0" x 256; syscall(425, 1, $room) >= 0 or die $!;'
+group namespaces daemon 'RestrictNamespaces=no;SystemCallFilter='
+probe user-namespace 'syscall(272, 0x10000000) >= 0 or die $!;'
+group personality daemon 'LockPersonality=no'
+probe personality 'syscall(135, 8) >= 0 or die $!;'
+group code daemon 'MemoryDenyWriteExecute=no'
+probe writable-code 'syscall(9, 0, 4096, 7, 34, -1, 0) >= 0 or die $!;'
+group families daemon 'RestrictAddressFamilies='
+probe netlink 'socket(my $socket, 16, 3, 0) or die $!;'
+probe kernel-crypto 'socket(my $socket, 38, 5, 0) or die $!;'
+group set-id daemon 'RestrictSUIDSGID=no'
+probe set-user-id 'my $file = "$ENV{STATE_DIRECTORY}/suid"; open my $out, ">", $file or exit 9;
+    chmod 04755, $file or die $!;'
+group exec daemon 'NoExecPaths='
+probe runs-true '{ no warnings; exec "/bin/true"; } die $!;'
+probe runs-state 'my $own = "$ENV{STATE_DIRECTORY}/true";
     open my $in, "<", "/bin/true" or exit 9; open my $out, ">", $own or exit 9;
     { local $/; print $out scalar <$in>; } close $out; chmod 0755, $own or exit 9;
     { no warnings; exec $own; } die $!;'
-probe other-tmp daemon "PrivateTmp=no" 'open my $in, "<", "/tmp/marker" or die $!;'
-probe devices daemon "PrivateDevices=no" '-e "/dev/vda" or die;'
-probe users daemon "PrivateUsers=no" 'open my $in, "<", "/proc/self/uid_map" or exit 9; <$in> =~ / 4294967295$/ or die;'
-probe memory daemon "MemoryMax=infinity" 'my $memory = "x" x (200 << 20); print length $memory;'
-probe tasks daemon "TasksMax=infinity" 'for (1 .. 80) { my $child = fork; defined $child or die $!; if (!$child) { sleep 2; exit } }'
-probe etc root "ProtectSystem=no" 'open my $out, ">", "/etc/probe" or die $!;'
-probe usr root "ProtectSystem=no" 'open my $out, ">", "/usr/probe" or die $!;'
-probe var root "ProtectSystem=no" 'open my $out, ">", "/var/probe" or die $!;'
-probe home root "ProtectHome=no" 'open my $in, "<", "/root/.profile" or die $!;'
-probe tunables root "ProtectKernelTunables=no" 'open my $out, ">", "/proc/sys/vm/swappiness" or die $!;'
-probe cgroups root "ProtectControlGroups=no" 'mkdir "/sys/fs/cgroup/probe" or die $!; rmdir "/sys/fs/cgroup/probe";'
+group tmp daemon 'PrivateTmp=no'
+probe other-tmp 'open my $in, "<", "/tmp/marker" or die $!;'
+group devices daemon 'PrivateDevices=no'
+probe devices '-e "/dev/vda" or die "no such device";'
+group users daemon 'PrivateUsers=no'
+probe users 'open my $in, "<", "/proc/self/uid_map" or exit 9; <$in> =~ / 4294967295$/ or die "mapped";'
+group resources daemon 'MemoryMax=infinity;TasksMax=infinity'
+probe memory 'my $memory = "x" x (200 << 20);'
+probe tasks 'for (1 .. 80) { my $child = fork; defined $child or die $!; if (!$child) { sleep 5; exit } }'
+group files root 'ProtectSystem=no'
+probe etc 'open my $out, ">", "/etc/probe" or die $!;'
+probe usr 'open my $out, ">", "/usr/probe" or die $!;'
+probe var 'open my $out, ">", "/var/probe" or die $!;'
+group home root 'ProtectHome=no'
+probe home 'open my $in, "<", "/root/.profile" or die $!;'
+group tunables root 'ProtectKernelTunables=no'
+probe tunables 'open my $out, ">", "/proc/sys/vm/swappiness" or die $!;'
+group cgroups root 'ProtectControlGroups=no'
+probe cgroups 'open my $out, "+<", "/sys/fs/cgroup/cgroup.subtree_control" or die $!;'
 # What the drop-ins among the examples take away.
 drop_in() { sed -n '/^\[Service\]/,$p' "/mnt/systemd/drop-ins/$1.conf" | grep -v '^[#[]' | paste -sd';'; }
-probe hide-processes daemon "ProtectProc=default" \
-    "open my \$in, '<', '/proc/$pid_of_another/statm' or die \$!;" "$(drop_in hide-processes)"
-probe vpc-endpoint daemon "IPAddressDeny=" '
-    socket(my $socket, 2, 1, 0) or exit 9;
+group hide-processes daemon 'ProtectProc=default' "$(drop_in hide-processes)"
+probe others-memory "open my \$in, '<', '/proc/$another/statm' or die \$!;"
+group vpc-endpoint daemon 'IPAddressDeny=' "$(drop_in vpc-endpoint)"
+probe other-address 'socket(my $socket, 2, 1, 0) or exit 9;
     local $SIG{ALRM} = sub { die "no answer" };
     alarm 5;
-    connect($socket, pack("S n C4 x8", 2, 8126, 192, 0, 2, 1)) or die $!;' "$(drop_in vpc-endpoint)"
+    connect($socket, pack("S n C4 x8", 2, 8126, 192, 0, 2, 1)) or die $!;'
 
+# What has no directives of its own is tried as shipped by one unit a user.
+shipped_daemon='' shipped_root=''
+for group in "${groups[@]}"; do
+    unit "$group-twin" "${user_of[$group]}" "${base_of[$group]};${twin_of[$group]}" ${probes_of[$group]}
+    if [ -n "${base_of[$group]}" ]; then
+        unit "$group" "${user_of[$group]}" "${base_of[$group]}" ${probes_of[$group]}
+    elif [ "${user_of[$group]}" = root ]; then
+        shipped_root+=${probes_of[$group]}
+    else
+        shipped_daemon+=${probes_of[$group]}
+    fi
+done
+unit shipped-daemon daemon '' $shipped_daemon
+unit shipped-root root '' $shipped_root
 systemctl daemon-reload
-units=()
-for name in "${probes[@]}"; do units+=("probe-$name.service" "probe-$name-twin.service"); done
-systemctl start "${units[@]}" 2> /dev/null
-# Perl dies with the number of the error or 255; 9 is a probe that could not even begin, from 200 to
-# 254 systemd couldn't run it.
-status() { systemctl show -P Result -P ExecMainStatus "probe-$1.service" | paste -sd' '; }
-refused() {
-    case $(status "$1") in
-        "oom-kill "*) ;;
-        "exit-code "9 | "exit-code "2[0-4]? | success*) echo "ended with: $(status "$1")"; journalctl -q -o cat -u "probe-$1.service"; return 1 ;;
-    esac
+check "the probes run" systemctl start "${units[@]}"
+
+# came_to PROBE UNIT...: what the probe came to in the one of these units that ran it.
+came_to() {
+    local probe=$1
+    shift
+    (cd /run/probes && sed -n "s/^$probe //p" "${@/%/.out}" 2> /dev/null)
 }
-went_well() { is "$(status "$1")" "success 0" || { journalctl -q -o cat -u "probe-$1.service"; return 1; }; }
-for name in "${probes[@]}"; do
-    check "$name: refused" refused "$name"
-    check "$name: goes well without the directive" went_well "$name-twin"
+told() { journalctl -q -o cat "${@/#/--unit=probe-}"; }
+refused() {
+    local code
+    code=$(came_to "$1" "$2" shipped-daemon shipped-root)
+    case $code in '' | 0 | 9) echo "ended with \"$code\""; told "$2" shipped-daemon shipped-root; return 1 ;; esac
+}
+went_well() { is "$(came_to "$1" "$2-twin")" 0 || { told "$2-twin"; return 1; }; }
+for group in "${groups[@]}"; do
+    for name in ${probes_of[$group]}; do
+        check "$name: refused" refused "$name" "$group"
+        check "$name: goes well with ${twin_of[$group]}" went_well "$name" "$group"
+    done
 done
 systemctl stop answering.service
 rm -f /run/systemd/system/probe-*.service /etc/probe /usr/probe /var/probe
