@@ -9,7 +9,7 @@ payload=/mnt
 check() {
     local words=$1 said began
     shift
-    began=$(at_boot)
+    began=$SECONDS
     if said=$("$@" 2>&1); then
         held=$((held + 1))
         echo "ok      $words$(took "$began")"
@@ -66,7 +66,7 @@ sampled_within() {
 # Seconds since the guest's start, for the reader.
 at_boot() { cut -d' ' -f1 /proc/uptime; }
 # took SECONDS: how long ago that was, where it is worth a word.
-took() { awk -v began="$1" '{ if ($1 - began >= 1) printf "  (%.0f s)", $1 - began }' /proc/uptime; }
+took() { [ "$SECONDS" -le "$1" ] || echo "  ($((SECONDS - $1)) s)"; }
 
 wanted=$(cat "$payload/wanted")
 for file in "$payload"/checks/*.sh; do
