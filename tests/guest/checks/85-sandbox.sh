@@ -130,19 +130,20 @@ unit shipped-root root '' $shipped_root
 systemctl daemon-reload
 check "the probes run" systemctl start "${units[@]}"
 
-# came_to PROBE UNIT...: what the probe came to in the one of these units that ran it.
-came_to() {
-    local probe=$1
-    shift
-    (cd /run/probes && sed -n "s/^$probe //p" "${@/%/.out}" 2> /dev/null)
-}
+# What each probe came to, as shipped and in its twin.
+declare -A as_shipped=() in_twin=()
+for file in /run/probes/*.out; do
+    while read -r name code; do
+        case $file in *-twin.out) in_twin[$name]=$code ;; *) as_shipped[$name]=$code ;; esac
+    done < "$file"
+done
 told() { journalctl -q -o cat "${@/#/--unit=probe-}"; }
 refused() {
-    local code
-    code=$(came_to "$1" "$2" shipped-daemon shipped-root)
-    case $code in '' | 0 | 9) echo "ended with \"$code\""; told "$2" shipped-daemon shipped-root; return 1 ;; esac
+    case ${as_shipped[$1]:-} in
+        '' | 0 | 9) echo "ended with \"${as_shipped[$1]:-}\""; told "$2" shipped-daemon shipped-root; return 1 ;;
+    esac
 }
-went_well() { is "$(came_to "$1" "$2-twin")" 0 || { told "$2-twin"; return 1; }; }
+went_well() { is "${in_twin[$1]:-}" 0 || { told "$2-twin"; return 1; }; }
 for group in "${groups[@]}"; do
     for name in ${probes_of[$group]}; do
         check "$name: refused" refused "$name" "$group"
