@@ -57,6 +57,11 @@ for unit in serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-da
     dpkg-db-backup.timer e2scrub_all.timer fstrim.timer systemd-timesyncd.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
+# Each reload of systemd would start all generators, which find nothing here.
+mkdir -p "$root/etc/systemd/system-generators"
+for generator in "$root"/usr/lib/systemd/system-generators/*; do
+    ln -s /dev/null "$root/etc/systemd/system-generators/$(basename "$generator")"
+done
 cat > "$root/etc/systemd/system/guest-checks.service" <<'UNIT'
 [Unit]
 Description=The checks that the guest was booted for
