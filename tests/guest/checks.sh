@@ -54,8 +54,14 @@ property_is() { is "$(property "$1")" "$2"; }
 active() { property_is ActiveState active; }
 journal() { journalctl -q -o cat -u cwmem.service "$@"; }
 
-# The process is another one than $1, and ready.
-replaced() { active && [ "$(property MainPID)" != "$1" ]; }
+# The process is another one than $1, and ready: asked for in one question, as one may be true just
+# before the other.
+replaced() {
+    local said pid
+    said=$(systemctl show -p ActiveState -p MainPID cwmem.service)
+    pid=$(sed -n 's/^MainPID=//p' <<< "$said")
+    [[ $said == *ActiveState=active* && $pid != 0 && $pid != "$1" ]]
+}
 
 # sampled_within SECONDS: the last sample is no older.
 sampled_within() {
