@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs bench soak footprint fuzz clean
+.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package guest-image guest bench soak footprint fuzz clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -38,15 +38,26 @@ test: tools lint docs unit
 # What Debian and PyPI give; nothing is installed that is there already.
 tools: $(VENV)/.installed target/.apt-installed target/mysql/.unpacked
 
-target/.apt-installed: tests/apt.txt
+# Installs the Debian packages that the rule's first file lists.
+define install-packages
 	mkdir -p target
-	missing=$$(for package in $$(grep -v '^#' tests/apt.txt); do \
+	missing=$$(for package in $$(grep -v '^#' $<); do \
 	    dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || echo "$$package"; done); \
 	if [ -n "$$missing" ]; then \
 	    $(SUDO) apt-get update -q; \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	fi
 	touch $@
+endef
+
+target/.apt-installed: tests/apt.txt
+	$(install-packages)
+
+target/.apt-packaging: packaging/apt.txt
+	$(install-packages)
+
+target/.apt-guest: tests/guest/apt.txt
+	$(install-packages)
 
 # A second server for the tests of named locks. Where it can't be had, they say that they run without.
 target/mysql/.unpacked: tests/unpack-mysql.sh target/.apt-installed
@@ -69,6 +80,22 @@ docs:
 # The footprint is the release binary's. Most tests wait more than they work: four share two cores.
 unit: tools release simulation
 	RUST_TEST_THREADS=4 $(CARGO) test --locked
+
+# A .deb and an .rpm of the release binary in target/package.
+package: release target/.apt-packaging
+	packaging/package.sh
+	lintian --allow-root --fail-on error,warning target/package/*.deb
+
+# The image is made once and kept in target/guest.
+SUITE ?= bookworm
+guest-image: target/.apt-guest
+	mkdir -p target/guest
+	$(SUDO) tests/guest/image.sh $(SUITE)
+
+# The packages in a booted Debian with a real systemd: installed, killed, reloaded, upgraded, removed.
+guest: package guest-image
+	$(CARGO) build --locked --example cloudwatch-double
+	tests/guest/run.sh --suite $(SUITE)
 
 bench:
 	$(CARGO) bench --locked

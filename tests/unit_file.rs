@@ -1,4 +1,5 @@
-//! The systemd unit: nothing in it that systemd-analyze would remark on.
+//! The systemd unit: nothing in it that systemd-analyze would remark on, and no more exposed than is
+//! said.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -35,6 +36,36 @@ fn systemd_has_no_remarks() {
     };
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+/// `systemd-analyze security` gives tenths; the drop-ins are those that are shipped as examples.
+#[test]
+fn the_unit_is_no_more_exposed_than_is_said() {
+    let cases: [(&[&str], u32); 4] = [
+        (&[], 12),
+        (&["environment"], 12),
+        (&["hide-processes"], 11),
+        (&["hide-processes", "vpc-endpoint"], 10),
+    ];
+    for (drop_ins, most) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = folder.path().join("cwmem.service");
+        fs::copy("systemd/cwmem.service", &unit).unwrap();
+        let beside = folder.path().join("cwmem.service.d");
+        fs::create_dir(&beside).unwrap();
+        for name in drop_ins.iter().map(|name| format!("{name}.conf")) {
+            fs::copy(Path::new("systemd/drop-ins").join(&name), beside.join(&name)).unwrap();
+        }
+        let output = Command::new("systemd-analyze")
+            .args(["security", "--no-pager", "--offline=true"])
+            .arg(format!("--threshold={most}"))
+            .arg(&unit)
+            .output()
+            .unwrap();
+        let table = String::from_utf8_lossy(&output.stdout);
+        let sum = table.lines().rfind(|line| line.contains("exposure level"));
+        assert!(output.status.success(), "{drop_ins:?}: more than {most}: {sum:?}");
+    }
 }
 
 /// What the agent promises holds only if the unit asks for it.
