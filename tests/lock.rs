@@ -9,15 +9,14 @@
     reason = "a test runs in real time and may stop where it cannot go on"
 )]
 
-#[path = "lock/server.rs"]
-mod server;
+mod support;
 
-use server::Server;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use support::mariadb::{PASSWORD, Server};
 use tempfile::TempDir;
 
 /// A folder in which shells leave what they did, and a server.
@@ -31,16 +30,23 @@ struct Running(Child);
 
 impl Place {
     fn new() -> Place {
-        Place { folder: tempfile::tempdir().unwrap(), server: Server::shared() }
+        Place::with(Server::shared())
     }
 
     fn alone() -> Place {
-        Place { folder: tempfile::tempdir().unwrap(), server: Arc::new(Server::start()) }
+        Place::with(Arc::new(Server::start()))
+    }
+
+    fn with(server: Arc<Server>) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        Place { folder, server }
     }
 
     fn command(&self, options: &[&str], name: &str, command: &[&str]) -> Command {
         let mut cwmem = Command::new(env!("CARGO_BIN_EXE_cwmem"));
-        cwmem.args(["lock", "--database", &self.server.url()]).args(options);
+        cwmem.args(["lock", "--database", &self.server.url()]);
+        cwmem.arg("--password-file").arg(self.path("password")).args(options);
         cwmem.arg(name).arg("--").args(command);
         cwmem.env("CWMEM_CONFIG", self.path("none.toml")).current_dir(self.folder.path());
         cwmem.stdin(Stdio::null());
@@ -72,7 +78,25 @@ impl Place {
     }
 
     fn wait_for_holder(&self, name: &str) {
-        wait_for("a holder", || self.server.holder(name).is_some());
+        wait_for("a holder", || self.holder(name).is_some());
+    }
+
+    /// The connection that has the lock of `cwmem lock NAME`.
+    fn holder(&self, name: &str) -> Option<u64> {
+        self.server.say(&format!("SELECT IS_USED_LOCK('cwmem:lock:{name}')")).parse().ok()
+    }
+
+    fn kill_holder(&self, name: &str) {
+        let id = self.holder(name).expect("somebody has the lock");
+        self.server.say(&format!("KILL {id}"));
+    }
+
+    /// The connections that wait for a lock.
+    fn waiters(&self) -> Vec<u64> {
+        let ids = self
+            .server
+            .say("SELECT ID FROM information_schema.PROCESSLIST WHERE STATE='User lock'");
+        ids.lines().map(|id| id.parse().unwrap()).collect()
     }
 }
 
@@ -162,9 +186,11 @@ fn the_exit_code_is_the_command_s_or_says_why_there_was_none() {
         assert!(took < Duration::from_secs(1) + SLACK, "{took:?}");
     }
     let (code, text, _) = place.run(&["--no-wait", "--print-holder"], "CODES", &["touch", "ran"]);
-    let id = place.server.holder("codes").unwrap();
+    let id = place.holder("codes").unwrap();
     assert!(
-        code == 75 && text.contains("ops@127.0.0.1:") && text.contains(&format!("connection {id}")),
+        code == 75
+            && text.contains("cwmem@127.0.0.1:")
+            && text.contains(&format!("connection {id}")),
         "{text}"
     );
     assert!(!place.path("ran").exists());
@@ -183,7 +209,7 @@ fn what_cannot_be_meant_or_reached_has_codes_of_its_own() {
         let output = cwmem.output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
-    let password = place.path("password");
+    let password = place.path("wrong");
     fs::write(&password, "hunter2\n").unwrap();
     let (url, password) = (place.server.url(), password.to_str().unwrap());
     let cases: [(&[&str], i32, &str); 7] = [
@@ -219,7 +245,7 @@ fn a_raw_name_is_shared_with_other_programs() {
     let script = "sleep 600";
     let command = place.command(&["--raw"], "Shared.Name", &["sh", "-c", script]).spawn();
     let _holder = Running(command.unwrap());
-    let taken = || place.server.query("SELECT IS_FREE_LOCK('Shared.Name')") == "0";
+    let taken = || place.server.say("SELECT IS_FREE_LOCK('Shared.Name')") == "0";
     wait_for("holder of the raw name", taken);
 }
 
@@ -232,7 +258,7 @@ fn when_the_session_is_killed_the_group_is_told_at_once_and_killed() {
     let mut running = place.start("killed", &script);
     let family = [place.process("child"), place.process("grandchild")];
     let lost = Instant::now();
-    place.server.kill_holder("killed");
+    place.kill_holder("killed");
     wait_for("told", || place.path("told").exists());
     assert!(lost.elapsed() < HEARTBEAT + SLACK, "{:?}", lost.elapsed());
     let (status, _) = running.wait(LEASE + SLACK);
@@ -356,6 +382,59 @@ fn what_the_command_leaves_behind_ends_before_the_lock_is_given_up() {
     assert_eq!(code, 5);
     assert!(took < SLACK, "{took:?}");
     assert!(!is_alive(place.process("grandchild")));
+}
+
+#[test]
+fn a_wait_goes_on_through_a_restart_of_the_server_and_ends_when_told_to() {
+    let mut place = Place::alone();
+    let mut holder = place.start("restart", "exec sleep 600");
+    place.wait_for_holder("restart");
+    let mut waiter = place.start("restart", "touch ran");
+    wait_for("waiter", || place.waiters().len() == 1);
+    // Its session is killed first: that is no answer either.
+    place.server.say(&format!("KILL {}", place.waiters()[0]));
+    wait_for("waiter again", || place.waiters().len() == 1);
+    Arc::get_mut(&mut place.server).unwrap().restart();
+    assert_eq!(waiter.wait(PATIENCE).0.code(), Some(0), "it was free after the restart");
+    assert!(place.path("ran").exists());
+    assert_eq!(holder.wait(LEASE + SLACK).0.code(), Some(76));
+
+    // A server that doesn't come back: the time is over all the same, and nothing is started.
+    let _holder = place.start("gone", "exec sleep 600");
+    place.wait_for_holder("gone");
+    let timed = place.command(&["--timeout", "5"], "gone", &["touch", "ran too"]).spawn();
+    let (mut timed, mut told) = (Running(timed.unwrap()), place.start("gone", "touch ran\\ too"));
+    wait_for("two waiters", || place.waiters().len() == 2);
+    place.server.signal("KILL");
+    let (status, took) = timed.wait(PATIENCE);
+    assert_eq!(status.code(), Some(75));
+    assert!(took < Duration::from_secs(5) + SLACK, "{took:?}");
+    told.signal("TERM");
+    let (status, took) = told.wait(PATIENCE);
+    assert_eq!(status.code(), Some(143));
+    assert!(took < SLACK, "{took:?}");
+    assert!(!place.path("ran too").exists());
+}
+
+#[test]
+fn a_replica_s_lock_is_refused_and_given_up() {
+    let place = Place::alone();
+    let run = || place.run(&["--no-wait"], "replica", &["touch", "ran"]);
+    place.server.say("SET GLOBAL read_only=1");
+    let (code, text, _) = run();
+    assert!(code == 69 && text.contains("read-only") && text.contains("writer"), "{text}");
+    assert!(!place.path("ran").exists());
+    place.server.say("SET GLOBAL read_only=0");
+    let mut running = place.start("replica", FAMILY);
+    let family = [place.process("child"), place.process("grandchild")];
+    // A failover: from now on the others ask another server.
+    place.server.say("SET GLOBAL read_only=1");
+    let (status, took) = running.wait(PATIENCE);
+    assert_eq!(status.code(), Some(76));
+    assert!(took < HEARTBEAT + SLACK, "{took:?}");
+    assert!(!family.into_iter().any(is_alive));
+    place.server.say("SET GLOBAL read_only=0");
+    assert_eq!(run().0, 0);
 }
 
 /// Sixteen processes as of two hosts: each reads, waits a little and writes back.

@@ -21,6 +21,9 @@ macro_rules! read_only {
     };
 }
 
+/// Whether a server is read-only: 1 or 0.
+pub const READ_ONLY: &str = concat!("SELECT ", read_only!());
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     pub text: &'static str,

@@ -1,30 +1,27 @@
 //! `cwmem lock`: a command that runs while this host has a named lock of the database, as flock(1)
 //! does on one host.
 
+mod acquire;
 mod place;
 
 use crate::clock::Clock;
-use crate::cluster::database::{Connection, DatabaseError};
-use crate::cluster::named_lock::{LockError, NamedLock, Session};
-use crate::command::lock::place::{Place, place};
+use crate::command::lock::acquire::acquire;
+use crate::command::lock::place::place;
 use crate::command::output::complain;
 use crate::command::run::Loader;
 use crate::exit::Exit;
 use crate::lock_command::Held;
 use crate::lock_command::group::{Forked, fork};
 use crate::lock_command::keeper::{Outcome, keep};
-use crate::lock_command::lease::ANSWER_WITHIN;
 use crate::lock_command::signals::{Signals, status_of};
-use mysql_async::Value;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::runtime::LocalOptions;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Give up after so many seconds; without it, wait for as long as it takes
+    /// Give up after so many seconds; without it, wait for as long as it takes, through restarts of the server
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
     /// Give up at once where somebody else has the lock
@@ -101,103 +98,6 @@ pub fn run(options: &Options, load: Loader) -> Exit {
     exit
 }
 
-/// The lock, once nobody else has it; else what the process ends with.
-async fn acquire(
-    place: &Place,
-    options: &Options,
-    clock: &Clock,
-) -> Result<NamedLock<Connection>, Exit> {
-    let wait = match (options.no_wait, options.timeout) {
-        (true, _) => Some(Duration::ZERO),
-        (false, seconds) => seconds.map(|seconds| Duration::from_secs(seconds.into())),
-    };
-    let until = wait.map(|wait| clock.now().boot.plus(wait));
-    // At once first: only so is it known who has it.
-    let mut turn = Duration::ZERO;
-    let mut told = !options.print_holder;
-    loop {
-        let held = match attempt(place, turn).await {
-            Ok(lock) => return Ok(lock),
-            Err(Failure::Held(by)) => by,
-            Err(Failure::Database(exit, why)) => {
-                complain(format_args!("the lock {} cannot be asked for: {why}", place.name));
-                return Err(exit);
-            }
-        };
-        if !told {
-            told = true;
-            let holder = match held {
-                Some(id) => who(place, id, clock).await,
-                None => "somebody who has gone meanwhile".to_owned(),
-            };
-            complain(format_args!("the lock {} is held by {holder}", place.name));
-        }
-        // The server counts whole seconds.
-        let left = until.map(|until| until.since(clock.now().boot).as_secs_f64().ceil());
-        turn = match left.map(|seconds| Duration::from_secs(seconds as u64)) {
-            Some(Duration::ZERO) => {
-                complain(format_args!("somebody else has the lock {}", place.name));
-                return Err(Exit::Command(options.conflict_exit_code));
-            }
-            left => left.unwrap_or(TURN).min(TURN),
-        };
-    }
-}
-
-/// The holder by its connection, and by user and place where this user may see them: MySQL and
-/// MariaDB show everybody's sessions only to those with the right PROCESS.
-async fn who(place: &Place, id: u64, clock: &Clock) -> String {
-    let asked = async {
-        let mut session = place.database.connect(CONNECT_WITHIN).await.ok()?;
-        session.ask(WHO, vec![id.into()]).await.ok()
-    };
-    let answer = tokio::select! {
-        answer = asked => answer,
-        () = clock.sleep(ANSWER_WITHIN) => None,
-    };
-    match answer {
-        Some(Value::Bytes(user)) => {
-            format!("{}, connection {id}", String::from_utf8_lossy(&user).escape_debug())
-        }
-        _ => format!("connection {id}"),
-    }
-}
-
-enum Failure {
-    /// Somebody else has it: this connection of the server's, where it says so.
-    Held(Option<u64>),
-    Database(Exit, String),
-}
-
-/// One session, one wait of at most `turn`.
-async fn attempt(place: &Place, turn: Duration) -> Result<NamedLock<Connection>, Failure> {
-    let session = place.database.connect(CONNECT_WITHIN).await;
-    let session = session.map_err(|error| match error {
-        DatabaseError::Password(why) => Failure::Database(Exit::Unreadable, why),
-        other => Failure::Database(Exit::Unavailable, other.to_string()),
-    })?;
-    let acquired = match turn.is_zero() {
-        true => NamedLock::try_acquire(session, &place.name).await,
-        false => NamedLock::acquire(session, &place.name, turn).await,
-    };
-    acquired.map_err(|error| match error {
-        LockError::Held { by, .. } => Failure::Held(by),
-        other => Failure::Database(Exit::Unavailable, other.to_string()),
-    })
-}
-
-impl Held for NamedLock<Connection> {
-    type Error = LockError;
-
-    async fn still_held(&mut self) -> Result<(), LockError> {
-        NamedLock::still_held(self).await
-    }
-
-    async fn release(self) -> Result<(), LockError> {
-        NamedLock::release(self).await.map(drop)
-    }
-}
-
 /// Runs the command under `lock`, and says what went wrong.
 async fn run_under(
     lock: impl Held,
@@ -252,11 +152,6 @@ fn not_run(command: &[OsString], error: i32) -> Exit {
     }
 }
 
-const WHO: &str = "SELECT CONCAT(USER, '@', HOST) FROM information_schema.PROCESSLIST WHERE ID = ?";
-/// TCP, TLS, log-in and settings together.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// A wait is asked for anew after so long: by a server that was restarted or lost nothing comes.
-const TURN: Duration = Duration::from_secs(60);
 /// sh(1), "Exit Status".
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;
@@ -264,17 +159,19 @@ const NOT_RUN: u8 = 126;
 /// What the help says after the options: what is promised, and where that ends.
 pub const LIMITS: &str = "\
 The lock is advisory: it keeps apart only those who ask for it, and any user of the database server
-can take it. It belongs to one server: a replica and each node of a Galera cluster have their own.
+can take it. It belongs to one server: each node of a Galera cluster has its own, and so does a
+replica, which is refused where it is read-only.
 
 COMMAND runs in a process group of its own, with CWMEM_LOCK_HELD=1. Signals are passed on to it;
 before it has started they end the wait. Whatever is left of its group when it ends is ended too.
+A server that goes away during the wait is asked again until it is back, or --timeout is over.
 
 Every 5 s the server is asked whether the lock is still held. Where it isn't, or doesn't answer
 within 3 s, the group gets SIGTERM at once and SIGKILL 5 s later, and no later than 15 s after the
 last question that was answered. A server to which this host is silent gives the lock to another
-after 20 s, so these don't overlap. They can, for about the 5 s until the next question and the time
-that COMMAND takes to end, where the server restarts or the session is killed: what must never
-happen twice has to be checked where it happens too.
+after 20 s, so these don't overlap. They can, for at most those 15 s, where the server restarts or
+the session is killed: what must never happen twice has to be checked where it happens too. These
+times are fixed, whatever the period of a cluster in the same database.
 
 A kill -9 of cwmem, or cwmem standing still, ends the group all the same. What has left the group
 (setsid, daemons, an interactive shell's jobs) is out of reach.
@@ -282,3 +179,27 @@ A kill -9 of cwmem, or cwmem standing still, ends the group all the same. What h
 Exit codes: COMMAND's own, 128 + N where signal N ended it; 126 it can't be run, 127 there is no
 such command; 75 not acquired (see --conflict-exit-code), 76 the lock was lost, 69 no database,
 64 wrong usage, 78 wrong configuration.";
+
+#[cfg(test)]
+mod tests {
+    use super::LIMITS;
+    use crate::lock_command::lease::{
+        ANSWER_WITHIN, HEARTBEAT, KILL_AFTER, LEASE, SESSION_TIMEOUT,
+    };
+
+    #[test]
+    fn the_help_names_the_times_that_hold() {
+        let words = LIMITS.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (said, time) in [
+            ("Every {} the server is asked", HEARTBEAT),
+            ("doesn't answer within {},", ANSWER_WITHIN),
+            ("SIGKILL {} later", KILL_AFTER),
+            ("no later than {} after the last question", LEASE),
+            ("to another after {},", SESSION_TIMEOUT),
+            ("for at most those {},", LEASE),
+        ] {
+            let said = said.replace("{}", &format!("{} s", time.as_secs()));
+            assert!(words.contains(&said), "{said}");
+        }
+    }
+}
