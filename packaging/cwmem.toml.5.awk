@@ -39,7 +39,7 @@ FNR == 1, /^$/ { next }
 
 /^# / { told = told escaped(substr($0, 3)) "\n"; next }
 
-/^##? ?[a-zA-Z0-9_]+ = / {
+/^##? ?[a-zA-Z0-9_-]+ = / {
     example = /^## /
     sub(/^##? ?/, "")
     key = $0

@@ -64,6 +64,8 @@ enum Command {
     /// Make the tables of a cluster, or show its members and who leads
     #[command(subcommand)]
     Cluster(command::cluster::Action),
+    /// Turn another agent's configuration into cwmem's, and report what changes
+    Import(command::import::Options),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -97,6 +99,7 @@ pub fn main() -> Exit {
             let [_, runtime] = folders(&cli.common);
             command::status::run(&runtime, options)
         }
+        Command::Import(options) => command::import::run(options),
         Command::Lock(options) => command::lock::run(options, loader(cli.common.clone())),
         command => with_config(command, &cli.common),
     }
@@ -139,6 +142,7 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Spool(action) => command::spool::run(&config, action, &clock),
             Command::History(_)
             | Command::Status(_)
+            | Command::Import(_)
             | Command::Lock(_)
             | Command::Completions { .. }
             | Command::Man { .. } => Exit::Ok,

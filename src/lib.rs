@@ -50,6 +50,8 @@ pub mod preset;
 
 pub mod config;
 
+pub mod import;
+
 pub mod identity;
 
 pub mod sink;

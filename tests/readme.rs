@@ -23,8 +23,14 @@ use std::path::Path;
 use std::process::Command;
 
 const README: &str = "README.md";
-const DOCUMENTS: [&str; 5] =
-    [README, "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/footprint.md"];
+const DOCUMENTS: [&str; 6] = [
+    README,
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/cluster-scale.md",
+    "docs/footprint.md",
+];
 
 fn documents() -> impl Iterator<Item = Document> {
     DOCUMENTS.iter().map(|path| Document::read(path))

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod completions;
 pub mod explain;
 pub mod history;
+pub mod import;
 pub mod lock;
 pub mod man;
 pub mod once;

@@ -1,6 +1,7 @@
 //! Explanations, completions and manual pages.
 
 use crate::{LOCAL, captures, run};
+use cwmem::metric::NATIVE;
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ fn explains_each_metric_on_this_host() {
     let output = run(&["explain"], LOCAL);
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
     let rows: Vec<_> = output.stdout.lines().filter(|line| line.starts_with("cwmem ")).collect();
-    assert_eq!(rows.len(), 14, "{output:?}");
+    assert_eq!(rows.len(), NATIVE.len(), "{output:?}");
     let used = rows.iter().find(|row| row.contains("MemoryUsedPercent")).unwrap();
     assert!(used.contains(" %  ") && used.contains("MemAvailable/(MemTotal − Hugetlb)"), "{used}");
     assert!(used.contains("MemTotal ") && used.contains(" kB"), "{used}");
