@@ -43,7 +43,7 @@ start_double() {
 
 install() {
     rm -rf "$folder/data"
-    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" --skip-test-db \
+    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" --skip-test-db --force \
         --auth-root-authentication-method=normal --innodb-use-native-aio=0 > "$folder/install.log" 2>&1
 }
 
