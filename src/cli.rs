@@ -107,9 +107,11 @@ pub fn main() -> Exit {
 
 fn with_config(command: &Command, common: &Common) -> Exit {
     let load = loader(common.clone());
-    let config = match load() {
-        Ok(config) => config,
-        Err(problems) => {
+    let config = match (load(), command) {
+        (Ok(config), _) => config,
+        // A laptop has none.
+        (Err(_), Command::Cluster(action)) if action.names_database() => Config::default(),
+        (Err(problems), _) => {
             // Each line says where: no prefix, so that editors find the places.
             let _ = writeln!(io::stderr(), "{problems}");
             return Exit::Config;

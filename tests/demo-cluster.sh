@@ -41,10 +41,15 @@ start_double() {
     url=$(sed -n 's/^listening on \([^ ]*\).*/\1/p' "$folder/double.log")
 }
 
+install() {
+    rm -rf "$folder/data"
+    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" --skip-test-db --force \
+        --auth-root-authentication-method=normal --innodb-use-native-aio=0 > "$folder/install.log" 2>&1
+}
+
 start_server() {
-    mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" --skip-test-db \
-        --auth-root-authentication-method=normal --innodb-use-native-aio=0 > "$folder/install.log" 2>&1 ||
-        fail "mariadb-install-db fails"
+    # Several at once were seen to fail on a busy machine.
+    install || install || install || fail "mariadb-install-db fails"
     cat > "$folder/init.sql" <<END_OF_SQL
 CREATE DATABASE cwmem;
 CREATE USER cwmem@'%' IDENTIFIED BY 'secret-word';
@@ -102,17 +107,17 @@ show_status() {
 another() { leads=$(leader) && [ -n "$leads" ] && [[ " $* " != *" $leads "* ]]; }
 published() { sql 'SELECT published_period FROM cwmem.cwmem_cluster'; }
 one_more_after() { [ "$(published)" -gt "$1" ]; }
-# A summary of all three members has arrived.
-all_published() {
-    [ "$(sql 'SELECT COUNT(*) FROM cwmem.cwmem_member WHERE period <= (SELECT published_period FROM cwmem.cwmem_cluster)')" = 3 ]
-}
+all_there() { [ "$(sql 'SELECT COUNT(*) FROM cwmem.cwmem_member')" = 3 ]; }
 
 start_double
 start_server
 start_agent web-1 8000000 5600000
 start_agent web-2 16000000 4800000
 start_agent web-3 8000000 3200000
-await 30 "a summary of all three members" all_published
+await 30 "the third member" all_there
+# The first leader may have folded a period before all had spoken of it: the second one has them all.
+await 20 "a summary" one_more_after "$(published)"
+await 20 "a summary of all three" one_more_after "$(published)"
 await 5 "a leader" another
 first=$leads
 show_status web-1

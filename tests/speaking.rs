@@ -14,6 +14,8 @@ mod support;
 mod kills;
 #[path = "speaking/passwords.rs"]
 mod passwords;
+#[path = "speaking/places.rs"]
+mod places;
 
 use cwmem::cluster::schema::TABLES;
 use std::collections::BTreeMap;

@@ -8,34 +8,72 @@ use crate::cluster::schema::{self, Unquotable};
 use crate::cluster::summary::Patience;
 use crate::cluster::talk::TalkError;
 use crate::command::output::{self, complain};
-use crate::config::{self, Config};
+use crate::config::{self, BadUrl, Config};
 use crate::exit::Exit;
 use crate::status::view::{age, bytes};
 use crate::table::Table;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Make the tables in the configured database, where they aren't there yet
     Init {
+        #[command(flatten)]
+        place: Place,
         /// Make nothing: print the statements, for whoever may make tables and grant rights
         #[arg(long)]
         print: bool,
     },
     /// Show the members, who leads, and what was claimed and published last
     Status {
+        #[command(flatten)]
+        place: Place,
+        /// The cluster's name; else the configuration says it
+        #[arg(long, value_name = "NAME", requires = "database")]
+        name: Option<String>,
         /// Print a JSON object
         #[arg(long)]
         json: bool,
     },
 }
 
+/// Where the tables are, if not where the configuration says.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// The database, as mysql://USER@HOST:PORT/SCHEMA, of which the port may be left out; else the configuration says it
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// A file with the database user's password
+    #[arg(long, value_name = "FILE", requires = "database")]
+    password_file: Option<PathBuf>,
+}
+
+impl Action {
+    /// It needs no configuration.
+    pub fn names_database(&self) -> bool {
+        self.place().database.is_some()
+    }
+
+    fn place(&self) -> &Place {
+        match self {
+            Action::Init { place, .. } | Action::Status { place, .. } => place,
+        }
+    }
+}
+
 /// Why a command ends early.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    #[error("no cluster is configured: set cluster.name and cluster.database")]
+    #[error(
+        "no cluster is configured: set cluster.name and cluster.database, or name a --database"
+    )]
     NoCluster,
+    #[error("no cluster is named: say which one with --name")]
+    NoName,
+    #[error("--database: {0}")]
+    Flag(#[from] BadUrl),
     #[error(transparent)]
     Impossible(#[from] Impossible),
     #[error(transparent)]
@@ -53,6 +91,7 @@ enum Error {
 impl Error {
     fn exit(&self) -> Exit {
         match self {
+            Error::NoName | Error::Flag(_) => Exit::Usage,
             Error::NoCluster | Error::Impossible(_) | Error::Name(_) => Exit::Config,
             Error::Database(DatabaseError::Password(_)) => Exit::Unreadable,
             Error::Database(_) | Error::Tables(_) | Error::Late => Exit::Unavailable,
@@ -78,19 +117,29 @@ pub async fn run(config: &Config, action: &Action, clock: &Clock) -> Exit {
 }
 
 async fn act(config: &Config, action: &Action) -> Result<String, Error> {
+    let mut config = config.clone();
+    let Place { database, password_file } = action.place();
+    if let Some(url) = database {
+        let at = config::Cluster::at(url, password_file.clone(), config.cluster.as_ref())?;
+        config.cluster = Some(at);
+    }
+    let config = &config;
     let cluster = config.cluster.as_ref().ok_or(Error::NoCluster)?;
     match action {
-        Action::Init { print: true } => statements(cluster),
-        Action::Init { print: false } => init(config, cluster).await,
-        Action::Status { json } => {
-            let patience = Patience {
+        Action::Init { print: true, .. } => statements(cluster),
+        Action::Init { print: false, .. } => init(config, cluster).await,
+        Action::Status { json, name, .. } => {
+            let name = name.as_ref().unwrap_or(&cluster.name);
+            if name.is_empty() {
+                return Err(Error::NoName);
+            }
+            // Elsewhere, what the cluster's own period says.
+            let patience = database.is_none().then_some(Patience {
                 missing_after: cluster.missing_after,
                 forget_after: cluster.forget_after,
-            };
-            let seen =
-                overview(&mut connect(config, cluster).await?, &cluster.name, Some(patience))
-                    .await?;
-            let seen = seen.ok_or_else(|| Error::Empty(cluster.name.clone()))?;
+            });
+            let seen = overview(&mut connect(config, cluster).await?, name, patience).await?;
+            let seen = seen.ok_or_else(|| Error::Empty(name.clone()))?;
             Ok(if *json { json_of(&seen) } else { view(&seen) })
         }
     }

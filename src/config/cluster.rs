@@ -26,6 +26,43 @@ pub struct Cluster {
     pub forget_after: Duration,
 }
 
+/// Why a URL on a command line isn't taken. It isn't shown: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    #[error("expected a URL without a password, which `ps` would show: name a --password-file")]
+    Password,
+    #[error("expected {EXPECTED_URL}")]
+    Form,
+}
+
+impl Cluster {
+    /// At a URL of the command line, as who logs in with a password. Of `configured` it has its
+    /// name, and how the connection is secured.
+    pub fn at(
+        url: &str,
+        password_file: Option<PathBuf>,
+        configured: Option<&Cluster>,
+    ) -> Result<Cluster, BadUrl> {
+        let place = url::parse_database(url).map_err(|refused| match refused {
+            url::Refused::Password => BadUrl::Password,
+            url::Refused::Form => BadUrl::Form,
+        })?;
+        // Nobody listens on the way to this machine itself.
+        let tls = if url::is_this_machine(place.host) { Tls::Off } else { Tls::Verify };
+        let missing_after = default_missing_after(MINUTE);
+        Ok(Cluster {
+            name: configured.map(|cluster| cluster.name.clone()).unwrap_or_default(),
+            database: url.to_owned(),
+            password_file,
+            tls: configured.map_or(tls, |cluster| cluster.tls),
+            tls_ca: configured.and_then(|cluster| cluster.tls_ca.clone()),
+            iam_auth: false,
+            missing_after,
+            forget_after: missing_after * 2,
+        })
+    }
+}
+
 /// How a connection to the database is secured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tls {

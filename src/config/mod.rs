@@ -20,13 +20,14 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cluster, Tls};
+pub use cluster::{BadUrl, Cluster, Tls};
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
 pub use presets::Published;
 pub use problem::{Fault, Place, Problem, Problems};
 pub use redact::redacted;
 pub use scopes::{Cgroups, Processes};
 pub use sets::of as sets_of;
+pub use url::is_this_machine;
 
 use crate::dimension::DimensionSet;
 use crate::metric::Metric;

@@ -73,6 +73,11 @@ fn split_port(host: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
+pub fn is_this_machine(host: &str) -> bool {
+    let is_loopback = |address: std::net::Ipv4Addr| address.is_loopback();
+    host == "localhost" || host == "[::1]" || host.parse().is_ok_and(is_loopback)
+}
+
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
@@ -122,6 +127,20 @@ mod tests {
             ("postgres://cwmem@db/a", Err(Refused::Form)),
         ] {
             assert_eq!(parse_database(text).map(|_| ()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_no_other() {
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("localhost", true),
+            ("[::1]", true),
+            ("localhost.example.com", false),
+            ("127.example.com", false),
+            ("db", false),
+        ] {
+            assert_eq!(is_this_machine(host), expected, "{host}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! JSON as it was written: objects keep the order of their keys and those that are given twice.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 #[derive(Debug, Clone)]
@@ -165,10 +165,11 @@ impl<'de> Visitor<'de> for Builder {
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Json, A::Error> {
         let mut object = Object::default();
         let mut places = HashMap::new();
+        let mut repeated = HashSet::new();
         while let Some((key, value)) = pairs.next_entry::<String, Json>()? {
             match places.get(&key) {
                 Some(&place) => {
-                    if !object.repeated.contains(&key) {
+                    if repeated.insert(key.clone()) {
                         object.repeated.push(key.clone());
                     }
                     object.pairs[place] = (key, value);

@@ -3,6 +3,7 @@
 
 use crate::import::Place;
 use crate::import::json::{Json, join};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,8 +16,6 @@ pub struct Merged {
     pub collected: Vec<Entry>,
     /// Sections that have nothing to do with metrics: logs, traces and whatever else.
     pub others: Vec<Entry>,
-    /// Whether some file says `metrics` at all.
-    pub has_metrics: bool,
 }
 
 /// A key, its value and where it stands.
@@ -50,7 +49,7 @@ pub fn merge(
     wrong: &mut Vec<(Place, String)>,
 ) -> Result<Merged, Vec<Conflict>> {
     let mut merged = Merged::default();
-    let mut conflicts = Vec::new();
+    let mut keys = Keys::default();
     for (file, json) in files {
         for (key, value) in json.entries() {
             let path = join("", key);
@@ -67,7 +66,6 @@ pub fn merge(
                 wrong.push((Place::pointer(file, path), value.kind()));
                 continue;
             }
-            merged.has_metrics |= key == "metrics";
             for (key, value) in value.entries() {
                 let below = join(&path, key);
                 if key == COLLECTED && path == METRICS {
@@ -76,34 +74,45 @@ pub fn merge(
                         continue;
                     }
                     for (key, value) in value.entries() {
-                        let entry = entry(file, &below, key, value);
-                        add(&mut merged.collected, entry, &mut conflicts);
+                        keys.add(&mut merged.collected, file, join(&below, key), (key, value));
                     }
                 } else {
-                    add(section, entry(file, &path, key, value), &mut conflicts);
+                    keys.add(section, file, below, (key, value));
                 }
             }
         }
     }
-    if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
+    if keys.conflicts.is_empty() { Ok(merged) } else { Err(keys.conflicts) }
 }
 
-fn entry(file: &Arc<str>, path: &str, key: &str, value: &Json) -> Entry {
-    Entry {
-        key: key.to_owned(),
-        value: value.clone(),
-        place: Place::pointer(file, join(path, key)),
-    }
+/// The keys that are there already.
+#[derive(Default)]
+struct Keys {
+    /// Their places in their sections, by their pointers.
+    places: HashMap<String, usize>,
+    conflicts: Vec<Conflict>,
 }
 
-fn add(section: &mut Vec<Entry>, entry: Entry, conflicts: &mut Vec<Conflict>) {
-    match section.iter().find(|earlier| earlier.key == entry.key) {
-        Some(earlier) if earlier.value == entry.value => {}
-        Some(earlier) if !LISTS.contains(&entry.key.as_str()) => {
-            conflicts
-                .push(Conflict { place: earlier.place.clone(), other: entry.place.file.clone() });
+impl Keys {
+    fn add(
+        &mut self,
+        section: &mut Vec<Entry>,
+        file: &Arc<str>,
+        pointer: String,
+        (key, value): (&str, &Json),
+    ) {
+        let earlier = self.places.get(&pointer).and_then(|place| section.get(*place));
+        match earlier {
+            Some(earlier) if earlier.value == *value => {}
+            Some(earlier) if !LISTS.contains(&key) => {
+                self.conflicts.push(Conflict { place: earlier.place.clone(), other: file.clone() });
+            }
+            _ => {
+                self.places.insert(pointer.clone(), section.len());
+                let place = Place::pointer(file, pointer);
+                section.push(Entry { key: key.to_owned(), value: value.clone(), place });
+            }
         }
-        _ => section.push(entry),
     }
 }
 

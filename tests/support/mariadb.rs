@@ -203,7 +203,8 @@ fn install(family: &Family, data: &Path) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let Family::MySql(root) = family else {
         let mut install = Command::new("mariadb-install-db");
-        install.args(["--no-defaults", "--skip-test-db"]);
+        // Forced, it doesn't ask whether this machine's name can be looked up: some have none.
+        install.args(["--no-defaults", "--skip-test-db", "--force"]);
         install.arg("--auth-root-authentication-method=normal");
         return install_by(&mut install, data);
     };

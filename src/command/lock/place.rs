@@ -5,7 +5,7 @@ use crate::cluster::database::{self, Database, DatabaseError, Tls};
 use crate::cluster::name::{LockName, NameError};
 use crate::command::lock::Options;
 use crate::command::run::Loader;
-use crate::config::Problems;
+use crate::config::{Problems, is_this_machine};
 use crate::exit::Exit;
 use crate::lock_command::lease::SESSION_TIMEOUT;
 
@@ -65,12 +65,14 @@ pub fn place(options: &Options, load: &Loader) -> Result<Place, Error> {
 
 /// As in the configuration, except that nobody listens on the way to this machine itself.
 fn default_tls(url: &str) -> Tls {
-    let host = url.rsplit('@').next().unwrap_or(url);
-    let host = host.trim_start_matches("mysql://");
-    match LOCAL.iter().any(|local| host.starts_with(local)) {
-        true => Tls::Off,
-        false => Tls::Verify { ca: None },
-    }
+    let rest = url.trim_start_matches("mysql://");
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let host = match host.find(']') {
+        Some(end) => &host[..=end],
+        None => host.split(':').next().unwrap_or(host),
+    };
+    if is_this_machine(host) { Tls::Off } else { Tls::Verify { ca: None } }
 }
 
 impl Error {
@@ -82,4 +84,24 @@ impl Error {
     }
 }
 
-const LOCAL: [&str; 3] = ["127.", "localhost", "[::1]"];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_spoken_to_in_clear() {
+        for (url, expected) in [
+            ("mysql://ops@127.0.0.1:3307/db", true),
+            ("mysql://ops@127.0.0.1", true),
+            ("mysql://ops@localhost/db", true),
+            ("mysql://ops@[::1]:3306/db", true),
+            ("mysql://localhost", true),
+            ("mysql://ops@localhost.example.com/db", false),
+            ("mysql://ops@127.example.com/db", false),
+            ("mysql://ops@db.example.com/127.0.0.1@localhost", false),
+            ("mysql://localhost@db.example.com", false),
+        ] {
+            assert_eq!(default_tls(url) == Tls::Off, expected, "{url}");
+        }
+    }
+}
