@@ -737,3 +737,73 @@ fn what_a_cluster_lacks() {
         ]],
     );
 }
+
+#[test]
+fn cgroups_and_processes() {
+    let config = accepted(
+        "[cgroups]\npaths = [\"/\", \"/system.slice/*.service/\"]\nmetrics = [\"CgroupMemoryUsed\"]\n\
+         [processes]\nmysql = { unit = \"mysql.service\" }\nweb = { exe = \"/usr/sbin/nginx\" }\n\
+         [processes.queue]\ncmdline = \"*worker.py *\"\n",
+    );
+    let paths: Vec<_> = config.cgroups.paths.iter().map(ToString::to_string).collect();
+    assert_eq!(paths, ["/", "system.slice/*.service"]);
+    let selectors: Vec<_> =
+        config.processes.selectors.iter().map(|(name, how)| format!("{name}: {how}")).collect();
+    let expected = [
+        r#"mysql: unit "mysql.service""#,
+        r#"web: exe "/usr/sbin/nginx""#,
+        r#"queue: cmdline "*worker.py *""#,
+    ];
+    assert_eq!(selectors, expected);
+    assert!(config.slow().is_needed() && !Config::default().slow().is_needed());
+    check(
+        r#"
+[cgroups]
+paths = ["/sys/fs/cgroup/system.slice", "../a", "a", "a/", ""]
+metrics = ["CgroupUsed", "CgroupOomKills", "CgroupOomKills"]
+[metrics]
+max_series = 0
+zfs_arc = "free"
+"#,
+        expect![[r#"
+            f:3: cgroups.paths: expected the path of a cgroup below /sys/fs/cgroup, such as "system.slice/*.service", or "/", found "/sys/fs/cgroup/system.slice"; write "system.slice"
+            f:3: cgroups.paths: expected the path of a cgroup below /sys/fs/cgroup, such as "system.slice/*.service", or "/", found "../a"
+            f:3: cgroups.paths: expected each path once, found "a/"
+            f:3: cgroups.paths: expected the path of a cgroup below /sys/fs/cgroup, such as "system.slice/*.service", or "/", found ""
+            f:4: cgroups.metrics: expected "CgroupUsedPercent", "CgroupStallPercent", "CgroupOomKills" or "CgroupMemoryUsed", found "CgroupUsed"; did you mean "CgroupUsedPercent"?
+            f:4: cgroups.metrics: expected each name once, found "CgroupOomKills"
+            f:6: metrics.max_series: expected a whole number from 1 to 10000, found 0
+            f:7: metrics.zfs_arc: expected "used" or "reclaimable", found "free""#]],
+    );
+    check(
+        r#"
+[processes]
+metrics = []
+a = "nginx"
+b = {}
+c = { exe = "/a", name = "b" }
+d = { exe = "nginx" }
+e = { unit = "mysql" }
+f = { comm = "x" }
+g = { name = "" }
+"grün" = { name = "x" }
+"#,
+        expect![[r#"
+            f:3: processes.metrics: expected at least one metric, found an empty list
+            f:4: processes.a: expected one of { exe = .. }, { name = .. }, { cmdline = .. }, { pid_file = .. } or { unit = .. }, found "nginx"
+            f:5: processes.b: expected one of { exe = .. }, { name = .. }, { cmdline = .. }, { pid_file = .. } or { unit = .. }, found a table; it has 0 keys
+            f:6: processes.c: expected one of { exe = .. }, { name = .. }, { cmdline = .. }, { pid_file = .. } or { unit = .. }, found a table; it has 2 keys
+            f:7: processes.d.exe: expected the full path of a file, beginning with "/", found "nginx"
+            f:8: processes.e.unit: expected the name of a unit of systemd with its type, such as "mysql.service", found "mysql"
+            f:9: processes.f.comm: expected one of { exe = .. }, { name = .. }, { cmdline = .. }, { pid_file = .. } or { unit = .. }, found the name "comm"
+            f:10: processes.g.name: expected a process's name: 1 to 255 characters, "*" for any of them, found ""
+            f:11: processes."grün": expected a name that can be a dimension's value, which must be ASCII without control characters, found the name "grün""#]],
+    );
+    check(
+        "dimensions.Cgroup = \"x\"\nmetrics.dimensions = [[\"Cgroup\"], [\"tag:Process\"]]\n\
+         cgroups.paths = [\"a\"]\nprocesses.a = { name = \"a\" }",
+        expect![[r#"
+            f:3: cgroups.paths: expected nothing, while a set of metrics.dimensions has a dimension Cgroup of its own or 30 dimensions, found a list
+            f:4: processes.a: expected nothing, while a set of metrics.dimensions has a dimension Process of its own or 30 dimensions, found a table"#]],
+    );
+}

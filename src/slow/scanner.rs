@@ -133,8 +133,8 @@ impl Scanner {
 }
 
 const DENIED: &str = "which file other users' processes run can't be seen, so a selector by exe \
-                      misses them: select by name, cmdline, unit or pid_file, or give the agent \
-                      CAP_SYS_PTRACE";
+                      misses them: select by name, cmdline, unit or pid_file, or let the agent see \
+                      it (as root, or with CAP_SYS_PTRACE and without PrivateUsers= in its unit)";
 
 #[cfg(test)]
 mod tests {
