@@ -66,6 +66,10 @@ enum Command {
     Cluster(command::cluster::Action),
     /// Turn another agent's configuration into cwmem's, and report what changes
     Import(command::import::Options),
+    /// Show what this configuration costs a month at CloudWatch, and what would cost less
+    Cost(command::cost::Options),
+    /// Print the least IAM policy that this configuration needs
+    Policy(command::policy::Options),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them to a folder
@@ -139,6 +143,8 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
             Command::Cluster(action) => command::cluster::run(&config, action, &clock).await,
+            Command::Cost(options) => command::cost::run(&config, options),
+            Command::Policy(options) => command::policy::run(&config, options),
             Command::Spool(action) => command::spool::run(&config, action, &clock),
             Command::History(_)
             | Command::Status(_)

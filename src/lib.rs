@@ -78,6 +78,11 @@ pub mod publisher;
 
 pub mod cluster;
 
+pub mod series;
+
+pub mod cost;
+pub mod policy;
+
 pub mod state;
 
 pub mod status;

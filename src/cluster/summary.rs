@@ -214,6 +214,8 @@ fn one(value: f64) -> Statistics {
     Statistics::Values { values: Arc::new([value]), counts: Arc::new([1]) }
 }
 
+/// Every name, in the order in which they are published.
+pub const NAMES: [&str; 6] = [USED, MEMBERS, MISSING, PRESSED, AVAILABLE, HEADROOM];
 const DIMENSION: &str = "Cluster";
 /// One value a member that reports: SampleCount says how many.
 pub const USED: &str = "ClusterMemoryUsedPercent";

@@ -1,6 +1,7 @@
 //! `cwmem check`: the configuration, then each thing that the agent depends on: its state, the
 //! evidence, and what to do.
 
+mod cost;
 pub(super) mod scopes;
 
 use crate::batch::Batch;
@@ -55,6 +56,7 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
         identity = outside::learn(identity, config, clock).await;
     }
     lines.extend(dimension_sets(config, &identity, options.offline));
+    lines.extend(cost::line(config, &identity));
     if !options.offline {
         lines.push(cloudwatch(config, identity, clock).await);
     }

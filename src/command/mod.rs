@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cluster;
 pub mod completions;
+pub mod cost;
 pub mod explain;
 pub mod history;
 pub mod import;
@@ -12,6 +13,7 @@ pub mod once;
 /// Not commands: what several of them share.
 pub mod output;
 pub mod outside;
+pub mod policy;
 pub mod run;
 pub mod spool;
 pub mod status;

@@ -23,6 +23,11 @@ pub fn local(config: &Config) -> Local {
     Local::read(&config.sample.sys_root, region)
 }
 
+/// Who the host is, as far as it is known without asking.
+pub fn identity(config: &Config) -> Identity {
+    identity_of(config, &local(config))
+}
+
 /// This host's place in the publishing interval, 0..1.
 pub fn place(config: &Config, local: &Local) -> f64 {
     let identity = identity_of(config, local);

@@ -1,6 +1,7 @@
 //! The configuration: every key, its default and its meaning, checked once and as a whole.
 
 mod cluster;
+mod cost;
 mod doubles;
 mod kind;
 mod load;
@@ -21,6 +22,7 @@ mod url;
 mod tests;
 
 pub use cluster::{BadUrl, Cluster, Tls};
+pub use cost::{Cost, MAX_HOSTS};
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
 pub use presets::Published;
 pub use problem::{Fault, Place, Problem, Problems};
@@ -56,6 +58,7 @@ pub struct Config {
     pub spool: Spool,
     /// `None`: a host on its own.
     pub cluster: Option<Cluster>,
+    pub cost: Cost,
     pub log: Log,
 }
 

@@ -1,6 +1,7 @@
 //! Every key: its section, name, default, type and rule, each said here and nowhere else.
 
 use crate::config::cluster;
+use crate::config::cost;
 use crate::config::kind::{self, words};
 use crate::config::metrics;
 use crate::config::reader::{Reader, Section, Setting};
@@ -37,6 +38,7 @@ pub fn read(reader: &mut Reader) -> Config {
         recorder: reader.section("recorder", recorder),
         spool: reader.section("spool", spool),
         cluster: reader.section("cluster", |section| cluster::read(section, &period)),
+        cost: reader.section("cost", cost::read),
         log: reader.section("log", log),
     }
 }
