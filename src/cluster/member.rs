@@ -140,7 +140,7 @@ impl<C> Member<C> {
     async fn act(&mut self, step: Step, alarm: &mut Alarm) -> Heard {
         let stopping = self.ends.deadline.borrow().is_some();
         let mut deadline = self.ends.deadline.clone();
-        let by = by(&step);
+        let by = step.by();
         let result = tokio::select! {
             biased;
             result = self.link.act(step, &self.settings, &mut self.ends, &self.clock) => result,
@@ -167,22 +167,5 @@ async fn begins(deadline: &mut watch::Receiver<Option<Boottime>>) {
     if deadline.wait_for(Option::is_some).await.is_err() {
         // Nobody is left who could begin one.
         std::future::pending().await
-    }
-}
-
-/// When a step has to be over.
-fn by(step: &Step) -> Boottime {
-    match *step {
-        Step::Wait(by)
-        | Step::Visit { by, .. }
-        | Step::TryLock { by }
-        | Step::Heartbeat { by }
-        | Step::Claim { by, .. }
-        | Step::Fold { by, .. }
-        | Step::Report { by, .. }
-        | Step::Note { by, .. }
-        | Step::Release { by }
-        | Step::Deregister { by } => by,
-        Step::Close | Step::Ended => Boottime(0),
     }
 }

@@ -13,8 +13,6 @@ pub struct Prices {
     pub hours_a_month: f64,
     metric: Vec<Tier>,
     request: Request,
-    alarm: Alarm,
-    dashboard: Dashboard,
     pub free: Free,
 }
 
@@ -33,28 +31,12 @@ struct Request {
     thousand: f64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Alarm {
-    /// A month, on one metric; `high_resolution` where its period is under a minute.
-    standard: f64,
-    high_resolution: f64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dashboard {
-    each: f64,
-}
-
 /// What a month has for nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Free {
     pub metrics: u64,
     pub requests: u64,
-    pub alarms: u64,
-    pub dashboards: u64,
 }
 
 impl Prices {
@@ -75,16 +57,6 @@ impl Prices {
 
     pub fn requests(&self, count: f64) -> f64 {
         count / 1_000.0 * self.request.thousand
-    }
-
-    /// Alarms of a month, each on one metric.
-    pub fn alarms(&self, count: u64, high_resolution: bool) -> f64 {
-        let alarm = &self.alarm;
-        count as f64 * if high_resolution { alarm.high_resolution } else { alarm.standard }
-    }
-
-    pub fn dashboards(&self, count: u64) -> f64 {
-        count as f64 * self.dashboard.each
     }
 }
 

@@ -98,6 +98,25 @@ pub enum Obstacle {
     ReadOnly,
 }
 
+impl Step {
+    /// When it has to be over.
+    pub fn by(&self) -> Boottime {
+        match *self {
+            Step::Wait(by)
+            | Step::Visit { by, .. }
+            | Step::TryLock { by }
+            | Step::Heartbeat { by }
+            | Step::Claim { by, .. }
+            | Step::Fold { by, .. }
+            | Step::Report { by, .. }
+            | Step::Note { by, .. }
+            | Step::Release { by }
+            | Step::Deregister { by } => by,
+            Step::Close | Step::Ended => Boottime(0),
+        }
+    }
+}
+
 impl Obstacle {
     /// A leader's clock and its database's have to agree: the one stamps what the other claims.
     pub fn of_clocks(database_millis: i64, now: Moment, timing: &Timing) -> Option<Obstacle> {

@@ -2,7 +2,6 @@
 
 use super::World;
 use super::tally::Kind;
-use cwmem::clock::Boottime;
 use cwmem::cluster::database::Connection;
 use cwmem::cluster::fold::fold;
 use cwmem::cluster::named_lock::{LockError, NamedLock};
@@ -47,7 +46,7 @@ pub(super) async fn live(number: u64, place: f64, world: Rc<World>) {
             Step::Close => member.link = Link::None,
             Step::Ended => return,
             step => {
-                let limit = by(&step).since(now.boot);
+                let limit = step.by().since(now.boot);
                 let heard = tokio::time::timeout(limit, member.act(step)).await;
                 let heard = heard.unwrap_or_else(|_| Err(format!("no answer in time: {step:?}")));
                 let heard = heard.unwrap_or_else(|failure| {
@@ -248,20 +247,4 @@ impl Drop for Open {
 
 fn words(error: impl ToString) -> Failure {
     error.to_string()
-}
-
-fn by(step: &Step) -> Boottime {
-    match *step {
-        Step::Wait(by)
-        | Step::Visit { by, .. }
-        | Step::TryLock { by }
-        | Step::Heartbeat { by }
-        | Step::Claim { by, .. }
-        | Step::Fold { by, .. }
-        | Step::Report { by, .. }
-        | Step::Note { by, .. }
-        | Step::Release { by }
-        | Step::Deregister { by } => by,
-        Step::Close | Step::Ended => Boottime(0),
-    }
 }
