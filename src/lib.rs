@@ -80,6 +80,8 @@ pub mod cluster;
 
 pub mod series;
 
+pub mod alarms;
+
 pub mod cost;
 pub mod policy;
 

@@ -32,7 +32,7 @@ mod validate;
 mod wire;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,8 +57,8 @@ pub struct Double {
     tls: Option<Tls>,
     shared: Arc<Shared>,
     server: Option<Server>,
-    /// Bound but not listening, while the double is stopped: the port stays ours and refuses.
-    reserved: Option<TcpSocket>,
+    /// Bound but never listening: the port stays ours, and refuses while the double is stopped.
+    reserved: TcpSocket,
 }
 
 impl Double {
@@ -92,25 +92,19 @@ impl Double {
         &self.tls.as_ref().expect("a double built with tls(true)").ca_pem
     }
 
-    /// Closes the port and every connection; from then on connecting is refused.
-    ///
-    /// # Panics
-    /// If the port is lost to another process in that moment.
+    /// Stops listening and closes every connection; from then on connecting is refused.
     pub fn stop(&mut self) {
-        if self.server.take().is_some() {
-            self.reserved = Some(reserve(self.address).expect("the port just closed"));
-        }
+        self.server = None;
     }
 
     /// Listens again, on the same port.
     ///
     /// # Panics
-    /// If the port is lost to another process in that moment.
+    /// If the system refuses a socket.
     pub fn start_again(&mut self) {
         if self.server.is_none() {
-            self.reserved = None;
-            let listener = TcpListener::bind(self.address).expect("the port kept until now");
-            self.server = Some(self.serve(listener));
+            let server = self.serve().expect("a second socket on the port kept until now");
+            self.server = Some(server);
         }
     }
 
@@ -174,9 +168,9 @@ impl Double {
         self.shared.wait_for(timeout, happened)
     }
 
-    fn serve(&self, listener: TcpListener) -> Server {
+    fn serve(&self) -> io::Result<Server> {
         let tls = self.tls.as_ref().map(|tls| tls.acceptor.clone());
-        Server::start(listener, tls, Arc::clone(&self.shared))
+        Server::start(bind(self.address)?, tls, Arc::clone(&self.shared))
     }
 }
 
@@ -224,33 +218,31 @@ impl Builder {
     }
 
     pub fn start(self) -> io::Result<Double> {
-        let listener = TcpListener::bind(self.listen)?;
-        let mut double = self.build(listener.local_addr()?);
-        double.server = Some(double.serve(listener));
+        let mut double = self.reserve()?;
+        double.server = Some(double.serve()?);
         Ok(double)
     }
 
     /// Takes the port but doesn't listen: connecting is refused until [`Double::start_again`].
     pub fn reserve(self) -> io::Result<Double> {
-        let reserved = reserve(self.listen)?;
-        let mut double = self.build(reserved.local_addr()?);
-        double.reserved = Some(reserved);
-        Ok(double)
-    }
-
-    fn build(self, address: SocketAddr) -> Double {
+        let reserved = bind(self.listen)?;
+        let address = reserved.local_addr()?;
         let tls = self.tls.then(|| Tls::new(&address.ip().to_string()));
         let shared = Arc::new(Shared::new(self.clock, self.check_skew, self.observer));
-        Double { address, tls, shared, server: None, reserved: None }
+        Ok(Double { address, tls, shared, server: None, reserved })
     }
 }
 
-/// Binds without listening, which the standard library can't.
-fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+/// Binds without listening, which the standard library can't. The port can be bound by this user
+/// twice, so that the double keeps it through every stop; the system gives it to nobody else.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // The port's last connections may still be lingering.
     #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
+    {
+        socket.set_reuseport(true)?;
+        // The port's last connections may still be lingering.
+        socket.set_reuseaddr(true)?;
+    }
     socket.bind(address)?;
     Ok(socket)
 }

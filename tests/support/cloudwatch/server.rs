@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::net::TcpListener;
+use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,7 +17,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,6 +28,9 @@ use super::script::Behaviour;
 use super::shared::Shared;
 use super::wire;
 
+/// Connections that may wait to be accepted; the standard library's number.
+const BACKLOG: u32 = 128;
+
 /// Listens until dropped; then every connection is closed, and the port.
 pub struct Server {
     stop: Option<oneshot::Sender<Infallible>>,
@@ -34,14 +38,19 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) -> Self {
-        listener.set_nonblocking(true).expect("a socket can be non-blocking");
+    /// Listens on a bound socket by the time it returns.
+    pub fn start(
+        socket: TcpSocket,
+        tls: Option<TlsAcceptor>,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _registers = runtime.enter();
+            socket.listen(BACKLOG)?
+        };
         let (stop, stopped) = oneshot::channel::<Infallible>();
         let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime for the double");
             runtime.block_on(async {
                 tokio::select! {
                     () = listen(listener, tls, shared) => {}
@@ -50,8 +59,8 @@ impl Server {
             });
             // The runtime goes here, and with it every connection.
         };
-        let thread = thread::Builder::new().name("cloudwatch-double".to_owned()).spawn(run);
-        Self { stop: Some(stop), thread: Some(thread.expect("a thread for the double")) }
+        let thread = thread::Builder::new().name("cloudwatch-double".to_owned()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -66,7 +75,6 @@ impl Drop for Server {
 }
 
 async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("a listening socket");
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors: whoever holds them may close some.
