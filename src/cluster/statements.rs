@@ -137,12 +137,14 @@ pub fn register(cluster: &str, timing: &Timing) -> Statement {
 }
 
 /// Gives the cluster another length of period, where nobody claimed for three of the old ones: all
-/// members were configured anew. Changes one row or none.
+/// members were configured anew. A stored length that no configuration can have, or a claim of the
+/// future, keeps nobody out for longer than the longest period would. Changes one row or none.
 pub fn change_length(cluster: &str, timing: &Timing) -> Statement {
     Statement {
         text: "UPDATE cwmem_cluster SET period_length=? WHERE cluster=? AND period_length<>? \
                AND (claimed_at IS NULL \
-               OR claimed_at < UTC_TIMESTAMP(3) - INTERVAL 3*period_length SECOND)",
+               OR ABS(TIMESTAMPDIFF(SECOND, claimed_at, UTC_TIMESTAMP(3))) \
+               > 3*LEAST(period_length, 300))",
         parameters: vec![timing.seconds().into(), cluster.into(), timing.seconds().into()],
     }
 }
