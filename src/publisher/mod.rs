@@ -281,4 +281,6 @@ impl<S: Sink> Publisher<S> {
 }
 
 #[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
 mod tests;

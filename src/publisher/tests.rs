@@ -3,9 +3,9 @@
 use super::*;
 use crate::clock::Timestamp;
 use crate::distribution::Statistics;
-use crate::identity::dress::Publications;
-use crate::identity::fixture::{Given, laptop, set};
+use crate::identity::fixture::{Given, laptop};
 use crate::owner::Owner;
+use crate::publisher::fixture::settings;
 use crate::sampler::Part;
 use crate::sink::{Outcome, RetryCause};
 use crate::spool::disk::Place;
@@ -34,18 +34,6 @@ impl Sink for Service {
             Outcome::Retry { cause, after: None, reason, ambiguous: false }
         };
         Answer { outcome, service_time: None }
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
-        resolution: Resolution::Standard,
-        every: Duration::from_secs(60),
-        health: false,
-        max_requests_per_second: 5,
-        max_bytes: 1024 * 1024,
-        max_age: crate::delivery::MAX_AGE,
     }
 }
 

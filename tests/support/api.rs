@@ -1,5 +1,6 @@
 //! The shape of a datum as the API reference has it, read apart from the program that wrote it.
 
+use super::cloudwatch::UNITS;
 use serde_json::{Map, Value};
 
 /// A line of `--dry-run --json`: less its Namespace, it must do as input of
@@ -94,34 +95,3 @@ fn check_set(value: &Value) {
         ["SampleCount", "Sum", "Minimum", "Maximum"].map(|key| number(&set[key]));
     assert!(count > 0.0 && minimum <= maximum, "{value}");
 }
-
-/// API reference, `MetricDatum.Unit`.
-const UNITS: [&str; 27] = [
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Bytes",
-    "Kilobytes",
-    "Megabytes",
-    "Gigabytes",
-    "Terabytes",
-    "Bits",
-    "Kilobits",
-    "Megabits",
-    "Gigabits",
-    "Terabits",
-    "Percent",
-    "Count",
-    "Bytes/Second",
-    "Kilobytes/Second",
-    "Megabytes/Second",
-    "Gigabytes/Second",
-    "Terabytes/Second",
-    "Bits/Second",
-    "Kilobits/Second",
-    "Megabits/Second",
-    "Gigabits/Second",
-    "Terabits/Second",
-    "Count/Second",
-    "None",
-];

@@ -76,13 +76,11 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use crate::clock::{Boottime, Moment, Timestamp};
-    use crate::datum::Resolution;
     use crate::distribution::Statistics;
-    use crate::identity::dress::Publications;
-    use crate::identity::fixture::{Given, laptop, set};
+    use crate::identity::fixture::{Given, laptop};
     use crate::owner::Owner;
-    use crate::publisher::Settings;
     use crate::publisher::desk::{Act, Desk, Whose};
+    use crate::publisher::fixture::settings;
     use crate::sampler::{ClusterSummary, Part};
     use crate::sink::{Answer, Outcome, RetryCause};
     use crate::spool::Job;
@@ -97,18 +95,6 @@ mod tests {
     fn moment(seconds: u64) -> Moment {
         let wall = NOW.plus(Duration::from_secs(seconds));
         Moment { wall, boot: Boottime(0).plus(Duration::from_secs(1_000 + seconds)) }
-    }
-
-    fn settings() -> Settings {
-        Settings {
-            publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
-            resolution: Resolution::Standard,
-            every: Duration::from_secs(60),
-            health: false,
-            max_requests_per_second: 5,
-            max_bytes: 64 * 1024 * 1024,
-            max_age: crate::delivery::MAX_AGE,
-        }
     }
 
     fn figure(name: &'static str) -> Figure {

@@ -3,10 +3,10 @@
 
 use super::*;
 use crate::batch::MAX_BYTES;
-use crate::datum::Resolution;
 use crate::distribution::Statistics;
 use crate::identity::dress::Publications;
 use crate::identity::fixture::{Given, document, laptop, set, xen};
+use crate::publisher::fixture::settings;
 use crate::sink::{Answer, Outcome, RetryCause};
 use crate::spool::disk::{Done, Loaded, Lost};
 use crate::spool::folder::OpenError;
@@ -20,18 +20,6 @@ use std::collections::BTreeSet;
 
 const NOW: Timestamp = Timestamp(1_795_443_600_000);
 const PERIOD: i64 = 60_000;
-
-fn settings() -> Settings {
-    Settings {
-        publications: Publications::native("EC2/Memory".into(), vec![set("Host")]),
-        resolution: Resolution::Standard,
-        every: Duration::from_secs(60),
-        health: false,
-        max_requests_per_second: 5,
-        max_bytes: 64 * 1024 * 1024,
-        max_age: crate::delivery::MAX_AGE,
-    }
-}
 
 fn whose(boot_id: &str) -> Whose {
     Whose { owner: Owner::parse("machine-id:a"), boot_id: boot_id.to_owned() }

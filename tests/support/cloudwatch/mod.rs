@@ -44,7 +44,7 @@ use self::tls::Tls;
 
 pub use self::clock::Clock;
 pub use self::fault::Fault;
-pub use self::limits::MAX_BODY;
+pub use self::limits::{MAX_BODY, UNITS};
 pub use self::script::{Behaviour, Poison};
 pub use self::shared::{Event, TimedOut};
 pub use self::statistics::Statistics;
