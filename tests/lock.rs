@@ -44,7 +44,9 @@ impl Place {
     }
 
     fn command(&self, options: &[&str], name: &str, command: &[&str]) -> Command {
-        let mut cwmem = Command::new(env!("CARGO_BIN_EXE_cwmem"));
+        // Tests that are run under nohup or in the background ignore signals, and cwmem would too.
+        let mut cwmem = Command::new("env");
+        cwmem.args(["--default-signal", env!("CARGO_BIN_EXE_cwmem")]);
         cwmem.args(["lock", "--database", &self.server.url()]);
         cwmem.arg("--password-file").arg(self.path("password")).args(options);
         cwmem.arg(name).arg("--").args(command);
@@ -329,8 +331,8 @@ fn an_ignored_hangup_stays_ignored() {
     let place = Place::new();
     let mut cwmem = place.command(&[], "nohup", &["sh", "-c", "kill -HUP $$; exit 4"]);
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(cwmem.get_program());
-    shell.args(cwmem.get_args()).env("CWMEM_CONFIG", place.path("none.toml"));
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).args(cwmem.get_args().skip(1));
+    shell.env("CWMEM_CONFIG", place.path("none.toml"));
     assert_eq!(shell.status().unwrap().code(), Some(4));
     // Without that it is the command's end.
     assert_eq!(cwmem.status().unwrap().code(), Some(129));
