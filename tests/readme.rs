@@ -23,13 +23,15 @@ use std::path::Path;
 use std::process::Command;
 
 const README: &str = "README.md";
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 8] = [
     README,
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/cluster-scale.md",
     "docs/footprint.md",
+    "packaging/chef/README.md",
+    "packaging/chef/documentation/RESOURCES.md",
 ];
 
 fn documents() -> impl Iterator<Item = Document> {
