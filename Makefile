@@ -65,9 +65,9 @@ target/mysql/.unpacked: tests/unpack-mysql.sh target/.apt-installed
 	    rm -rf target/mysql; \
 	    echo "MySQL can't be unpacked, so named locks are tested on MariaDB only (target/mysql.log says why)"; fi
 
-$(VENV)/.installed: tests/moto/requirements.txt target/.apt-installed
+$(VENV)/.installed: tests/moto/requirements.txt tests/aws/requirements.txt target/.apt-installed
 	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/moto/requirements.txt
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/moto/requirements.txt -r tests/aws/requirements.txt
 	touch $@
 
 lint:

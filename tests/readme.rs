@@ -23,13 +23,14 @@ use std::path::Path;
 use std::process::Command;
 
 const README: &str = "README.md";
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     README,
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/cluster-scale.md",
     "docs/footprint.md",
+    "packaging/aws/README.md",
     "packaging/chef/README.md",
     "packaging/chef/documentation/RESOURCES.md",
 ];
