@@ -47,7 +47,7 @@ enum Command {
     Run,
     /// Take one sample, or one period, and publish it
     Once(command::once::Options),
-    /// Check the configuration, the kernel's files, the identity, and the way to CloudWatch
+    /// Check all that the agent depends on, from kernel files to CloudWatch, and say what to do
     Check(command::check::Options),
     /// Show each metric's formula, its value on this host now, and the fields it used
     Explain,

@@ -47,8 +47,8 @@ pub fn series(config: &Config, on_ec2: bool) -> Vec<Series<'_>> {
             sparse: metric.sparse,
         }));
     }
-    let summaries = config.cluster.iter().flat_map(|_| summary::NAMES);
-    all.extend(summaries.map(|name| Series {
+    let summaries = config.cluster.iter().flat_map(|_| summary::SUMMARIES);
+    all.extend(summaries.map(|(name, _)| Series {
         namespace: &metrics.namespace,
         metric: Cow::Borrowed(name),
         set: DimensionSet::default(),

@@ -120,12 +120,21 @@ pub fn whose(config: &Config, identity: &Identity, machine: &Path) -> Whose {
     Whose { owner, boot_id: boot_id.trim().to_owned() }
 }
 
+/// What the recorder's ring takes, in bytes.
+pub fn ring_size(config: &Config) -> u64 {
+    heading_of(config, String::new(), String::new()).ring_size()
+}
+
 fn heading(config: &Config, whose: &Whose) -> Heading {
+    heading_of(config, whose.owner.to_string(), whose.boot_id.clone())
+}
+
+fn heading_of(config: &Config, owner: String, boot_id: String) -> Heading {
     let samples =
         config.recorder.duration.as_millis() / config.sample.interval.duration().as_millis().max(1);
     Heading {
-        owner: whose.owner.to_string(),
-        boot_id: whose.boot_id.clone(),
+        owner,
+        boot_id,
         columns: columns(&config.metrics.enabled, &config.metrics.meminfo),
         capacity: u32::try_from(samples).unwrap_or(u32::MAX).max(LEAST_SAMPLES),
     }

@@ -20,9 +20,11 @@ mod once;
 mod pages;
 #[path = "commands/spool.rs"]
 mod spool;
+#[path = "commands/surroundings.rs"]
+mod surroundings;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use support::agent::{Output, Setup};
 use support::cloudwatch::Double;
@@ -45,6 +47,18 @@ identity.host = "test"
 /// Off EC2: asks nobody who the host is.
 const LOCAL: &str = "identity.ec2 = false\nidentity.host = \"test\"\n";
 
+/// A tree of kernel files that has all that the defaults need, whatever this machine's kernel has.
+fn kernel_in(folder: &Path) -> PathBuf {
+    let root = folder.join("proc");
+    fs::create_dir_all(root.join("pressure")).unwrap();
+    let meminfo = "tests/captures/meminfo/coreos-8g-kernel4.14-noswap";
+    fs::copy(meminfo, root.join("meminfo")).unwrap();
+    let stalls = "some avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
+    fs::write(root.join("pressure/memory"), stalls).unwrap();
+    fs::write(root.join("vmstat"), "oom_kill 0\n").unwrap();
+    root
+}
+
 /// Where no agent has ever run.
 const NOWHERE: &str =
     "state.directory = \"/nonexistent\"\nstate.runtime_directory = \"/nonexistent\"\n";
@@ -56,6 +70,8 @@ fn exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent");
     let absent = absent.to_str().unwrap();
+    let kernel = kernel_in(folder.path());
+    let kernel = kernel.to_str().unwrap();
     let table: &[(&[&str], &str, i32)] = &[
         (&["--version"], "", 0),
         (&["-V"], "", 0),
@@ -67,8 +83,8 @@ fn exit_codes() {
         (&["completions", "bash"], "", 0),
         (&["man"], "", 0),
         (&["explain"], "", 0),
-        (&["check", "--offline"], LOCAL, 0),
-        (&["check"], &publishing, 0),
+        (&["check", "--offline", "--proc-root", kernel], LOCAL, 0),
+        (&["check", "--proc-root", kernel], &publishing, 0),
         (&["once", "--dry-run"], LOCAL, 0),
         (&["once"], &publishing, 0),
         (&["once", "--dry-run", "--proc-root", absent], LOCAL, 1),
@@ -82,6 +98,7 @@ fn exit_codes() {
         (&["completions", "cmd.exe"], "", 64),
         (&["run", "--log", "loud"], "", 64),
         (&["run", "--config"], "", 64),
+        (&["check", "--offline", "--alarms"], LOCAL, 64),
         (
             &["once"],
             "cloudwatch.region = \"eu-central-1\"\ncloudwatch.endpoint_url = \"http://127.0.0.1:9\"\nidentity.ec2 = false",

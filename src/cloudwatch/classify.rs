@@ -9,13 +9,20 @@ use std::time::Duration;
 /// What reasons are explained with.
 #[derive(Debug, Clone)]
 pub struct Circumstances<'a> {
-    pub namespace: &'a str,
+    pub action: Action<'a>,
     pub region: &'a str,
     /// Where the configuration names one.
     pub endpoint: Option<&'a str>,
     /// Whose credentials signed the request.
     pub credentials: Option<&'a str>,
     pub signed_at: Timestamp,
+}
+
+/// What was asked for, in IAM's terms.
+#[derive(Debug, Clone, Copy)]
+pub enum Action<'a> {
+    PutMetricData { namespace: &'a str },
+    DescribeAlarms,
 }
 
 pub fn outcome(heard: &Heard, circumstances: &Circumstances<'_>) -> Outcome {
@@ -64,7 +71,7 @@ fn answered(
             RetryCause::Foreign => foreign(head.status, &name),
             RetryCause::Clock => clock(head, &name, circumstances.signed_at),
             RetryCause::Credentials => credentials(code.unwrap_or_default(), &name, circumstances),
-            RetryCause::AccessDenied => access_denied(&name, message, circumstances.namespace),
+            RetryCause::AccessDenied => access_denied(&name, message, circumstances.action),
             RetryCause::Service if !head.from_service => {
                 format!("{name}: not CloudWatch's own answer, but one of a proxy on the way to it")
             }
@@ -187,15 +194,35 @@ fn credentials(code: &str, name: &str, circumstances: &Circumstances<'_>) -> Str
     format!("{name}: credentials from {source}: {what}")
 }
 
-fn access_denied(name: &str, message: &str, namespace: &str) -> String {
+fn access_denied(name: &str, message: &str, action: Action<'_>) -> String {
     if message.contains("explicit deny") {
         return format!(
-            "{name}: a policy denies cloudwatch:PutMetricData explicitly (the role's, its boundary, \
-             the organization's or a VPC endpoint's): another Allow won't help: {message}"
+            "{name}: a policy denies {} explicitly (the role's, its boundary, \
+             the organization's or a VPC endpoint's): another Allow won't help: {message}",
+            action.name()
         );
     }
     // The statement first: the message behind it may be cut.
-    format!("{name}: the policy lacks {}: {message}", statement(namespace))
+    format!("{name}: the policy lacks {}: {message}", action.statement())
+}
+
+impl Action<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Action::PutMetricData { .. } => "cloudwatch:PutMetricData",
+            Action::DescribeAlarms => "cloudwatch:DescribeAlarms",
+        }
+    }
+
+    fn statement(self) -> String {
+        match self {
+            Action::PutMetricData { namespace } => statement(namespace),
+            Action::DescribeAlarms => {
+                let name = self.name();
+                format!(r#"{{"Effect":"Allow","Action":"{name}","Resource":"*"}}"#)
+            }
+        }
+    }
 }
 
 /// The IAM statement that lets an agent publish under `namespace`, and nothing else.
@@ -304,7 +331,7 @@ mod tests {
 
     fn circumstances() -> Circumstances<'static> {
         Circumstances {
-            namespace: "EC2/Memory",
+            action: Action::PutMetricData { namespace: "EC2/Memory" },
             region: "eu-west-1",
             endpoint: None,
             credentials: Some("the instance's role (IMDS)"),
@@ -483,7 +510,8 @@ mod tests {
             code: Some("AccessDenied".to_owned()),
             message: Some("m".repeat(2_000)),
         };
-        let circumstances = Circumstances { namespace: &namespace, ..circumstances() };
+        let action = Action::PutMetricData { namespace: &namespace };
+        let circumstances = Circumstances { action, ..circumstances() };
         let reason = reason_of(outcome(&heard, &circumstances));
         assert!(reason.contains(&statement(&namespace)) && reason.len() <= MAX_REASON, "{reason}");
     }

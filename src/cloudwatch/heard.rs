@@ -3,7 +3,6 @@
 use super::observe::{Head, Observed};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatch::error::{ConnectorError, ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatch::operation::put_metric_data::{PutMetricDataError, PutMetricDataOutput};
 use hyper_util::client::legacy::Error as HyperError;
 use std::error::Error;
 
@@ -40,10 +39,10 @@ pub enum Transport {
 }
 
 impl Heard {
-    pub fn new(
-        result: &Result<PutMetricDataOutput, SdkError<PutMetricDataError>>,
-        observed: &Observed,
-    ) -> Heard {
+    pub fn new<T, E>(result: &Result<T, SdkError<E>>, observed: &Observed) -> Heard
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         let (code, message) = match result {
             Ok(_) => (None, None),
             Err(error) => (error.code(), error.message()),
@@ -64,7 +63,7 @@ impl Heard {
     }
 }
 
-fn unanswered(error: &SdkError<PutMetricDataError>, handed_over: bool) -> Heard {
+fn unanswered<E: Error + 'static>(error: &SdkError<E>, handed_over: bool) -> Heard {
     // What the SDK puts round the HTTP client's error says nothing more.
     let text = find::<ConnectorError>(error)
         .and_then(ConnectorError::source)

@@ -3,6 +3,7 @@
 //! It only says what became of a batch; whether and when it is sent again is the delivery policy's
 //! affair, so the SDK's own retries are off.
 
+mod alarms;
 mod classify;
 mod client;
 mod credentials;
@@ -19,15 +20,19 @@ use crate::environment::variable;
 use crate::sink::{Answer, Outcome, RetryCause, Sink};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use classify::Circumstances;
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
+use classify::{Action, Circumstances};
 use client::{Plan, Ready};
 use heard::Heard;
 use observe::{Observed, Observer};
 use signing_time::SigningTime;
+use std::error::Error;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+pub use alarms::SeenAlarm;
 pub use classify::statement;
 
 pub struct CloudWatch {
@@ -37,6 +42,15 @@ pub struct CloudWatch {
     ahead: i64,
     setup: Option<JoinHandle<Result<Ready, String>>>,
     ready: Option<Ready>,
+    used: Used,
+}
+
+/// What the last request went out with, as far as it got.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Used {
+    pub region: Option<String>,
+    /// Where the credentials came from, in words.
+    pub credentials: Option<String>,
 }
 
 /// What the `[cloudwatch]` section doesn't say.
@@ -82,7 +96,11 @@ impl CloudWatch {
     /// Does nothing yet: the client is built at the first put.
     pub fn new(settings: config::CloudWatch, options: Options, clock: Clock) -> CloudWatch {
         let plan = Plan { settings, options, region: None, time: SigningTime::default() };
-        CloudWatch { plan, clock, ahead: 0, setup: None, ready: None }
+        CloudWatch { plan, clock, ahead: 0, setup: None, ready: None, used: Used::default() }
+    }
+
+    pub fn used(&self) -> &Used {
+        &self.used
     }
 
     /// The instance's own region, used where nothing else names one.
@@ -134,33 +152,54 @@ impl CloudWatch {
     }
 }
 
-impl Sink for CloudWatch {
-    async fn put(&mut self, batch: &Batch) -> Answer {
+impl CloudWatch {
+    /// One request, and what became of it; what the service gave where it took it.
+    async fn exchange<T, E, Sending>(
+        &mut self,
+        action: Action<'_>,
+        send: impl FnOnce(Client, Observer) -> Sending,
+    ) -> (Option<T>, Answer)
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        Sending: Future<Output = Result<T, SdkError<E>>>,
+    {
         let time = self.plan.time.clone();
         let endpoint = self.plan.settings.endpoint_url.clone();
         time.set(Timestamp(self.clock.now().wall.0.saturating_add(self.ahead)));
+        self.used = Used::default();
         let ready = match self.client().await {
             Ok(ready) => ready,
             Err(reason) => {
-                return Answer { outcome: classify::no_setup(&reason), service_time: None };
+                let outcome = classify::no_setup(&reason);
+                return (None, Answer { outcome, service_time: None });
             }
         };
         let observer = Observer::default();
-        let put = request::put_metric_data(&ready.client, batch).customize();
-        let result = put.interceptor(observer.clone()).send().await;
+        let result = send(ready.client.clone(), observer.clone()).await;
         let observed = observer.observed();
-        let credentials = ready.credentials();
+        let used = Used { region: Some(ready.region.clone()), credentials: ready.credentials() };
         let circumstances = Circumstances {
-            namespace: &batch.namespace,
+            action,
             region: &ready.region,
             endpoint: endpoint.as_deref(),
-            credentials: credentials.as_deref(),
+            credentials: used.credentials.as_deref(),
             signed_at: time.get(),
         };
         let outcome = classify::outcome(&Heard::new(&result, &observed), &circumstances);
         let service_time = service_time(&observed);
+        self.used = used;
         self.learn(&outcome, service_time);
-        Answer { outcome, service_time }
+        (result.ok(), Answer { outcome, service_time })
+    }
+}
+
+impl Sink for CloudWatch {
+    async fn put(&mut self, batch: &Batch) -> Answer {
+        let action = Action::PutMetricData { namespace: &batch.namespace };
+        let send = |client: Client, observer: Observer| {
+            request::put_metric_data(&client, batch).customize().interceptor(observer).send()
+        };
+        self.exchange(action, send).await.1
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod configured;
 pub mod database;
 pub mod fold;
+pub mod inspection;
 pub mod member;
 pub mod name;
 pub mod named_lock;

@@ -24,6 +24,9 @@ macro_rules! read_only {
 /// Whether a server is read-only: 1 or 0.
 pub const READ_ONLY: &str = concat!("SELECT ", read_only!());
 
+/// The database's time in Unix milliseconds.
+pub const NOW: &str = concat!("SELECT ", now_millis!());
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     pub text: &'static str,

@@ -142,26 +142,27 @@ impl Folding {
     pub fn figures(&self) -> Vec<Figure> {
         let any = self.total.members > 0;
         let timestamp = Timestamp(self.period.saturating_mul(1_000));
-        [
-            (USED, Unit::Percent, (!self.used.is_empty()).then(|| self.used.values())),
-            (MEMBERS, Unit::Count, Some(one(self.there as f64))),
-            (MISSING, Unit::Count, Some(one(self.missing as f64))),
-            (PRESSED, Unit::Count, any.then(|| one(self.pressed as f64))),
-            (AVAILABLE, Unit::Bytes, any.then(|| one(self.total.available as f64))),
-            (HEADROOM, Unit::Percent, self.headroom().map(one)),
-        ]
-        .into_iter()
-        .filter_map(|(name, unit, statistics)| {
-            Some(Figure {
-                name: name.into(),
-                publication: NATIVELY,
-                unit,
-                timestamp,
-                statistics: statistics?,
-                beside: None,
+        let statistics = [
+            (!self.used.is_empty()).then(|| self.used.values()),
+            Some(one(self.there as f64)),
+            Some(one(self.missing as f64)),
+            any.then(|| one(self.pressed as f64)),
+            any.then(|| one(self.total.available as f64)),
+            self.headroom().map(one),
+        ];
+        let named = SUMMARIES.into_iter().zip(statistics);
+        named
+            .filter_map(|((name, unit), statistics)| {
+                Some(Figure {
+                    name: name.into(),
+                    publication: NATIVELY,
+                    unit,
+                    timestamp,
+                    statistics: statistics?,
+                    beside: None,
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     /// How much of the others' memory is left once they carry what the largest member used: in
@@ -214,9 +215,16 @@ fn one(value: f64) -> Statistics {
     Statistics::Values { values: Arc::new([value]), counts: Arc::new([1]) }
 }
 
-/// Every name, in the order in which they are published.
-pub const NAMES: [&str; 6] = [USED, MEMBERS, MISSING, PRESSED, AVAILABLE, HEADROOM];
-const DIMENSION: &str = "Cluster";
+/// Every name with its unit, in the order in which they are published.
+pub const SUMMARIES: [(&str, Unit); 6] = [
+    (USED, Unit::Percent),
+    (MEMBERS, Unit::Count),
+    (MISSING, Unit::Count),
+    (PRESSED, Unit::Count),
+    (AVAILABLE, Unit::Bytes),
+    (HEADROOM, Unit::Percent),
+];
+pub const DIMENSION: &str = "Cluster";
 /// One value a member that reports: SampleCount says how many.
 pub const USED: &str = "ClusterMemoryUsedPercent";
 pub const MEMBERS: &str = "ClusterMembers";

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::clock::Clock;
-use crate::cloudwatch::{CloudWatch, Environment, Metadata, Options};
+use crate::cloudwatch::{CloudWatch, Environment, Metadata, Options, SeenAlarm, Used};
 use crate::command::output::complain;
 use crate::config::Config;
 use crate::dimension::DimensionName;
@@ -13,7 +13,7 @@ use crate::identity::imds::{Imds, InvalidEndpoint};
 use crate::identity::offset::{offset_fraction, stable_key};
 use crate::identity::{Identity, Local};
 use crate::pipeline::{identity_of, wanted};
-use crate::sink::{Answer, Sink};
+use crate::sink::{Answer, Outcome, Sink};
 use std::path::Path;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -67,10 +67,26 @@ pub struct CloudWatchHere {
     identity: watch::Receiver<Identity>,
 }
 
-impl Sink for CloudWatchHere {
-    async fn put(&mut self, batch: &Batch) -> Answer {
+impl CloudWatchHere {
+    pub async fn alarms(&mut self) -> Result<Vec<SeenAlarm>, Outcome> {
+        self.look_where();
+        self.cloudwatch.alarms().await
+    }
+
+    /// What the last request went out with.
+    pub fn used(&self) -> &Used {
+        self.cloudwatch.used()
+    }
+
+    fn look_where(&mut self) {
         let region = self.identity.borrow().known(&DimensionName::Region).map(str::to_owned);
         self.cloudwatch.set_region(region);
+    }
+}
+
+impl Sink for CloudWatchHere {
+    async fn put(&mut self, batch: &Batch) -> Answer {
+        self.look_where();
         self.cloudwatch.put(batch).await
     }
 }

@@ -60,6 +60,11 @@ pub fn run(runtime: &Path, options: &Options) -> Exit {
     }
 }
 
+/// What the agent with this runtime directory tells, if one runs and may be asked.
+pub(super) fn report(runtime: &Path) -> Option<Report> {
+    ask(&runtime.join(SOCKET)).ok().map(|(_, report)| report)
+}
+
 fn ask(path: &Path) -> Result<(String, Report), Error> {
     let text = read(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {

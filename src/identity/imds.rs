@@ -36,6 +36,10 @@ pub struct Imds {
 pub enum Failure {
     #[error("no answer from instance metadata: {0}")]
     NoAnswer(String),
+    /// It takes connections, and the answer doesn't arrive: where the hop limit is too small for a
+    /// container, the token's is dropped on its way.
+    #[error("no answer from instance metadata: {0}")]
+    Mute(String),
     #[error("instance metadata gives no token: {0}")]
     NoToken(String),
     #[error("instance metadata answers {path} with HTTP {status}")]
@@ -145,7 +149,7 @@ impl Imds {
 impl Failure {
     /// Whether nothing answered at all, so that another question would only wait again.
     pub fn is_silence(&self) -> bool {
-        matches!(self, Failure::NoAnswer(_))
+        matches!(self, Failure::NoAnswer(_) | Failure::Mute(_))
     }
 
     /// Whether this is the same trouble as `other`, for people: not worth a second line.
@@ -171,7 +175,12 @@ fn answer(
         },
         Err(error) => Err(match refusal(&error) {
             Some(reason) => Failure::NoToken(reason),
-            None => Failure::NoAnswer(cause(&error)),
+            None => {
+                let cause = cause(&error);
+                // The client's errors have no kinds; a test holds its words.
+                let connected = cause.contains("read timeout");
+                if connected { Failure::Mute(cause) } else { Failure::NoAnswer(cause) }
+            }
         }),
     }
 }

@@ -1,6 +1,7 @@
 //! What to do about a name that is missing, for `check` and the log.
 
 use crate::dimension::{DimensionName, DimensionSet};
+use crate::identity::imds::Failure;
 use crate::identity::sets::{Resolution, resolve};
 use crate::identity::{Identity, Metadata, Tags};
 
@@ -36,7 +37,7 @@ fn for_unknown(identity: &Identity, name: &DimensionName) -> String {
     let or = otherwise(name);
     match (identity.metadata(), identity.tags()) {
         (Metadata::Fails(failure), _) => {
-            format!("{name}: {failure}; {}{or}", reach_metadata(identity))
+            format!("{name}: {failure}; {}{or}", reach_metadata(identity, failure))
         }
         (_, Tags::Off { group_member }) if by_tag => {
             let member = match name {
@@ -93,9 +94,28 @@ fn otherwise(name: &DimensionName) -> String {
     format!(", or set {key}")
 }
 
-fn reach_metadata(identity: &Identity) -> String {
-    let command = modify(identity, "--http-endpoint enabled --http-put-response-hop-limit 2");
-    format!("turn it on (the hop limit matters in a container): `{command}`")
+/// How to make instance metadata answer that fails in this way.
+pub fn reach_metadata(identity: &Identity, failure: &Failure) -> String {
+    match failure {
+        Failure::NoAnswer(_) => {
+            let options = "--http-endpoint enabled --http-put-response-hop-limit 2";
+            let command = modify(identity, options);
+            format!("turn it on (the hop limit matters in a container): `{command}`")
+        }
+        Failure::Mute(_) => {
+            let command = modify(identity, "--http-put-response-hop-limit 2");
+            format!(
+                "in a container the hop limit is too small: `{command}`; else a firewall keeps its answers back"
+            )
+        }
+        Failure::NoToken(_) => {
+            let command = modify(identity, "--http-endpoint enabled");
+            format!("it is turned off for this instance, or refuses a proxy's request: `{command}`")
+        }
+        Failure::Status { .. } | Failure::Foreign { .. } => {
+            "something else answers in its place, or it fails for a while: ask again".to_owned()
+        }
+    }
 }
 
 fn modify(identity: &Identity, options: &str) -> String {
@@ -107,7 +127,6 @@ fn modify(identity: &Identity, options: &str) -> String {
 mod tests {
     use super::*;
     use crate::identity::fixture::{Given, laptop, nitro, set, xen};
-    use crate::identity::imds::Failure;
     use expect_test::{Expect, expect};
 
     fn check(identity: &Identity, names: &str, expected: Expect) {

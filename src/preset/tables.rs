@@ -8,15 +8,13 @@ use crate::formula::{
 use crate::preset::{Preset, Row};
 use crate::units::Unit;
 
-pub static PRESETS: [Preset; 10] = [
-    Preset {
-        name: "cwagent",
-        tool: "CloudWatch agent",
-        namespace: "CWAgent",
-        rows: &[
-            row("mem_used_percent", PERCENT, share(AGENT_USED, &TOTAL)).by_default(),
+/// The rows of the CloudWatch agent, but for what it counts as used.
+macro_rules! agent_rows {
+    ($used:expr) => {
+        &[
+            row("mem_used_percent", PERCENT, share($used, &TOTAL)).by_default(),
             row("mem_available_percent", PERCENT, share(&[Plus(&ESTIMATED)], &TOTAL)),
-            row("mem_used", BYTES, sum(AGENT_USED)),
+            row("mem_used", BYTES, sum($used)),
             row("mem_total", BYTES, sum(&[Plus(&TOTAL)])),
             row("mem_free", BYTES, sum(&[Plus(&FREE)])),
             row("mem_available", BYTES, sum(&[Plus(&ESTIMATED)])),
@@ -28,7 +26,16 @@ pub static PRESETS: [Preset; 10] = [
             row("swap_used_percent", PERCENT, swap_share(SWAP_USED)),
             row("swap_used", BYTES, sum(SWAP_USED)),
             row("swap_free", BYTES, sum(&[Plus(&SWAP_FREE)])),
-        ],
+        ]
+    };
+}
+
+pub static PRESETS: [Preset; 10] = [
+    Preset {
+        name: "cwagent",
+        tool: "CloudWatch agent",
+        namespace: "CWAgent",
+        rows: agent_rows!(AGENT_USED),
         on_ec2: AGENT_SETS,
         elsewhere: HOST,
         note: "the agent's unsigned arithmetic wraps where free, buffers and cache exceed the total; here used is 0 then, and available at most 100 %",
@@ -37,22 +44,7 @@ pub static PRESETS: [Preset; 10] = [
         name: "cwagent-available",
         tool: "CloudWatch agent's names, used by MemAvailable",
         namespace: "CWAgent",
-        rows: &[
-            row("mem_used_percent", PERCENT, share(UNAVAILABLE, &TOTAL)).by_default(),
-            row("mem_available_percent", PERCENT, share(&[Plus(&ESTIMATED)], &TOTAL)),
-            row("mem_used", BYTES, sum(UNAVAILABLE)),
-            row("mem_total", BYTES, sum(&[Plus(&TOTAL)])),
-            row("mem_free", BYTES, sum(&[Plus(&FREE)])),
-            row("mem_available", BYTES, sum(&[Plus(&ESTIMATED)])),
-            row("mem_buffered", BYTES, sum(&[Plus(&BUFFERS)])),
-            row("mem_cached", BYTES, sum(&[Plus(&CACHED), Plus(&RECLAIMABLE)])),
-            row("mem_active", BYTES, sum(&[Plus(&ACTIVE)])),
-            row("mem_inactive", BYTES, sum(&[Plus(&INACTIVE)])),
-            row("mem_shared", BYTES, sum(&[Plus(&SHARED)])),
-            row("swap_used_percent", PERCENT, swap_share(SWAP_USED)),
-            row("swap_used", BYTES, sum(SWAP_USED)),
-            row("swap_free", BYTES, sum(&[Plus(&SWAP_FREE)])),
-        ],
+        rows: agent_rows!(UNAVAILABLE),
         on_ec2: AGENT_SETS,
         elsewhere: HOST,
         note: "the CloudWatch agent's names with the formula of telegraf 1.36 and later",

@@ -1,6 +1,6 @@
 //! What `cwmem check` finds of the month's cost.
 
-use crate::command::check::{Line, State, ok};
+use crate::command::check::line::{Line, finding, ok};
 use crate::config::Config;
 use crate::cost::{Prices, Question, estimate};
 use crate::identity::Identity;
@@ -20,11 +20,8 @@ pub(super) fn line(config: &Config, identity: &Identity) -> Option<Line> {
     let evidence = format!("at most ${busy:.2} a month, ${limit:.2} allowed");
     Some(match busy <= limit {
         true => ok("cost", evidence),
-        false => Line {
-            state: State::Finding,
-            what: "cost",
-            evidence,
-            remedy: "`cwmem cost` shows what costs how much and what would save".into(),
-        },
+        false => {
+            finding("cost", evidence, "`cwmem cost` shows what costs how much and what would save")
+        }
     })
 }

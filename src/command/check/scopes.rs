@@ -1,7 +1,7 @@
 //! What `cwmem check` finds of cgroups, processes, ZFS's cache, and of being in a container.
 
 use crate::clock::Moment;
-use crate::command::check::{Line, State, ok};
+use crate::command::check::line::{Line, finding, note, ok};
 use crate::config::{Config, ZfsArc};
 use crate::slow::{Groups, Reading, Scanner, Signal};
 use crate::source::cgroup::{Hierarchy, Limit, Version};
@@ -15,7 +15,7 @@ pub(super) fn lines(config: &Config, now: Moment) -> Vec<Line> {
     lines.extend((config.metrics.zfs_arc == ZfsArc::Reclaimable).then(|| arc(config)));
     if settings.is_needed() {
         let reading = Scanner::new(settings).scan(now);
-        let problem = |problem: &String| finding("readings", problem.clone(), String::new());
+        let problem = |problem: &String| finding("readings", problem.clone(), "");
         lines.extend(reading.problems.iter().map(problem));
         if let Some(groups) = &reading.groups {
             lines.extend(cgroups(config, groups));
@@ -58,7 +58,7 @@ fn cgroups(config: &Config, groups: &Groups) -> Vec<Line> {
     for (place, pattern) in config.cgroups.paths.iter().enumerate() {
         if groups.unread == 0 && !groups.read.iter().any(|group| group.place == place) {
             let evidence = format!("no cgroup {pattern} now, or an earlier path means it too");
-            lines.push(note("cgroups", evidence, "correct it, if it should be there".into()));
+            lines.push(note("cgroups", evidence, "correct it, if it should be there"));
         }
     }
     let free = groups.read.iter().filter(|group| group.usage.limit == Limit::Unlimited);
@@ -66,11 +66,11 @@ fn cgroups(config: &Config, groups: &Groups) -> Vec<Line> {
         (free.count(), config.cgroups.metrics.contains(&Signal::CgroupMemoryUsed))
     {
         let evidence = format!("{free} have no limit, so CgroupUsedPercent is absent for them");
-        lines.push(note("cgroups", evidence, "CgroupMemoryUsed needs no limit".into()));
+        lines.push(note("cgroups", evidence, "CgroupMemoryUsed needs no limit"));
     }
     if groups.unread > 0 {
         let evidence = format!("{} more than metrics.max_series has room for", groups.unread);
-        lines.push(finding("cgroups", evidence, "raise it, or narrow cgroups.paths".into()));
+        lines.push(finding("cgroups", evidence, "raise it, or narrow cgroups.paths"));
     }
     lines
 }
@@ -94,18 +94,10 @@ fn arc(config: &Config) -> Line {
         Ok((true, bytes)) => {
             ok("zfs", format!("its cache would give back {} MiB", bytes.0 / (1 << 20)))
         }
-        Ok((false, _)) => note("zfs", "there is no ZFS here".into(), String::new()),
+        Ok((false, _)) => note("zfs", "there is no ZFS here", ""),
         Err(error) => {
-            let remedy = "metrics that need MemAvailable stay absent".into();
+            let remedy = "metrics that need MemAvailable stay absent";
             finding("zfs", error.to_string(), remedy)
         }
     }
-}
-
-fn note(what: &'static str, evidence: String, remedy: String) -> Line {
-    Line { state: State::Note, what, evidence, remedy }
-}
-
-fn finding(what: &'static str, evidence: String, remedy: String) -> Line {
-    Line { state: State::Finding, what, evidence, remedy }
 }

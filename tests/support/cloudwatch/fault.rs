@@ -124,13 +124,16 @@ impl Fault {
 
     /// As IAM words it for an instance role without the permission.
     pub fn access_denied() -> Self {
-        Self::common(
-            403,
-            "AccessDenied",
-            "User: arn:aws:sts::123456789012:assumed-role/database/i-0123456789abcdef0 is not \
-             authorized to perform: cloudwatch:PutMetricData because no identity-based policy \
-             allows the cloudwatch:PutMetricData action",
-        )
+        Self::access_denied_to("cloudwatch:PutMetricData")
+    }
+
+    pub fn access_denied_to(action: &str) -> Self {
+        let user = "arn:aws:sts::123456789012:assumed-role/database/i-0123456789abcdef0";
+        let message = format!(
+            "User: {user} is not authorized to perform: {action} because no identity-based policy \
+             allows the {action} action"
+        );
+        Self::common(403, "AccessDenied", message)
     }
 
     pub fn request_expired() -> Self {

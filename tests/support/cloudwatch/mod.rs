@@ -19,8 +19,10 @@
 
 mod clock;
 mod decode;
+mod describe;
 mod fault;
 mod limits;
+mod rights;
 mod script;
 mod server;
 mod shared;
@@ -43,8 +45,10 @@ use self::shared::{Observer, Shared};
 use self::tls::Tls;
 
 pub use self::clock::Clock;
+pub use self::describe::MadeUpAlarm;
 pub use self::fault::Fault;
 pub use self::limits::{MAX_BODY, UNITS};
+pub use self::rights::Rights;
 pub use self::script::{Behaviour, Poison};
 pub use self::shared::{Event, TimedOut};
 pub use self::statistics::Statistics;
@@ -138,6 +142,16 @@ impl Double {
     /// Forgets queue, standing behaviour and poison: every request is served.
     pub fn heal(&self) {
         self.shared.with(|state| state.script = script::Script::default());
+    }
+
+    /// What the caller's policy allows; everything, until this is called.
+    pub fn allow(&self, rights: Rights) {
+        self.shared.with(|state| state.rights = Some(rights));
+    }
+
+    /// What DescribeAlarms tells.
+    pub fn set_alarms(&self, alarms: Vec<MadeUpAlarm>) {
+        self.shared.with(|state| state.alarms = alarms);
     }
 
     pub fn set_clock(&self, clock: Clock) {

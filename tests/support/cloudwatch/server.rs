@@ -22,6 +22,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+use super::describe;
 use super::fault::Fault;
 use super::limits::MAX_BODY;
 use super::script::Behaviour;
@@ -122,7 +123,11 @@ async fn answer(
         let fault = Fault::too_large(MAX_READ, MAX_BODY);
         return Ok(wire::failure(&fault, &id, shared.with(|state| state.clock.now())));
     };
-    let arrival = wire::read(&head, &body.to_bytes());
+    let body = body.to_bytes();
+    if describe::is_for(&head) && behaviour == Behaviour::Serve {
+        return Ok(describe::answer(&shared, &head, &body, &id));
+    }
+    let arrival = wire::read(&head, &body);
     let served = match &behaviour {
         Behaviour::Fail(_) | Behaviour::Page { .. } | Behaviour::Hang | Behaviour::Cut => {
             shared.turn_away(&arrival, &behaviour, &id);

@@ -5,8 +5,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, amz_date};
+use super::decode::RawPut;
+use super::describe::MadeUpAlarm;
 use super::fault::Fault;
 use super::limits::MAX_SKEW;
+use super::rights::{Order, Rights};
 use super::script::{Behaviour, Script};
 use super::store::{Refusal, Request, Seen};
 use super::table::Table;
@@ -33,6 +36,8 @@ pub struct State {
     pub script: Script,
     pub clock: Clock,
     pub check_skew: bool,
+    pub rights: Option<Rights>,
+    pub alarms: Vec<MadeUpAlarm>,
 }
 
 /// The awaited did not happen in time; prints what did.
@@ -44,7 +49,8 @@ pub struct TimedOut {
 impl Shared {
     pub fn new(clock: Clock, check_skew: bool, observer: Option<Observer>) -> Self {
         let (seen, script) = (Seen::default(), Script::default());
-        let state = Mutex::new(State { seen, script, clock, check_skew });
+        let (rights, alarms) = (None, Vec::new());
+        let state = Mutex::new(State { seen, script, clock, check_skew, rights, alarms });
         Self { state, changed: Condvar::new(), observer }
     }
 
@@ -136,8 +142,15 @@ impl State {
     fn judge(&self, arrival: &Arrival) -> Result<(), Fault> {
         let put = arrival.put.as_ref().map_err(Fault::clone)?;
         self.check_skew(arrival)?;
+        self.check_rights(put, Order::RightsFirst)?;
         validate(put, self.clock.now())?;
+        self.check_rights(put, Order::ContentFirst)?;
         self.script.poisoned(put)
+    }
+
+    fn check_rights(&self, put: &RawPut, at: Order) -> Result<(), Fault> {
+        let rights = self.rights.as_ref().filter(|rights| rights.order == at);
+        rights.map_or(Ok(()), |rights| rights.check(put))
     }
 
     /// Worded as Signature Version 4 services word it.

@@ -67,6 +67,11 @@ pub fn success(id: &str, now: SystemTime) -> Response<Full<Bytes>> {
     cbor(200, &empty, id, now)
 }
 
+/// With members of the output.
+pub fn answered(output: &Value, id: &str, now: SystemTime) -> Response<Full<Bytes>> {
+    cbor(200, output, id, now)
+}
+
 pub fn failure(fault: &Fault, id: &str, now: SystemTime) -> Response<Full<Bytes>> {
     let shape = format!("com.amazonaws.cloudwatch#{}", fault.shape);
     let body = Value::Map(vec![
@@ -118,6 +123,11 @@ fn check_head(head: &Parts) -> Result<(), Fault> {
         let message = format!("{} {path} is no operation of this service", head.method);
         return Err(Fault::new(404, "UnknownOperation", "UnknownOperationException", message));
     }
+    check_call(head)
+}
+
+/// Whatever the operation.
+pub fn check_call(head: &Parts) -> Result<(), Fault> {
     for (name, expected) in [("smithy-protocol", PROTOCOL), (CONTENT_TYPE.as_str(), CBOR)] {
         let found = text(&head.headers, name);
         if found != expected {
