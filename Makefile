@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package guest-image guest bench soak footprint fuzz clean
+.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package guest-image guest test-guest bench soak footprint fuzz clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -96,6 +96,18 @@ guest-image: target/.apt-guest
 guest: package guest-image
 	$(CARGO) build --locked --example cloudwatch-double
 	tests/guest/run.sh --suite $(SUITE)
+
+# Debian 12 and 13 side by side, and a bare root file system of each for apt. Not part of `test`: CONTRIBUTING.md says why.
+test-guest: package target/.apt-guest
+	$(CARGO) build --locked --example cloudwatch-double
+	mkdir -p target/guest
+	$(SUDO) tests/guest/image.sh bookworm
+	$(SUDO) tests/guest/image.sh trixie
+	$(SUDO) tests/guest/bare.sh bookworm trixie
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target guest-in-bookworm guest-in-trixie
+
+guest-in-%:
+	tests/guest/run.sh --suite $*
 
 bench:
 	$(CARGO) bench --locked

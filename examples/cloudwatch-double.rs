@@ -16,7 +16,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use cloudwatch::{Behaviour, Clock, Double, Event, Fault, Poison, Request, Seen, Table};
+use cloudwatch::{
+    Behaviour, Clock, Datum, Double, Event, Fault, Poison, Request, Seen, Series, Statistics,
+    Table, label,
+};
 
 /// A double of CloudWatch's PutMetricData endpoint, for trying an agent without AWS.
 ///
@@ -43,6 +46,10 @@ struct Cli {
     /// What to print at the end.
     #[arg(long, value_enum, default_value_t)]
     summary: Summary,
+
+    /// Print a line a datum, too: minimum, average, maximum and the number of samples.
+    #[arg(long)]
+    datums: bool,
 
     /// The length of the table's periods, as in 5s.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = span)]
@@ -145,12 +152,21 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn start(cli: &Cli) -> Result<Double, String> {
+    let datums = cli.datums;
     let double = Double::builder()
         .listen(cli.listen)
         .tls(cli.tls)
         .clock(Clock::offset(cli.clock_offset))
         .check_skew(cli.check_skew)
-        .observe(|event| println!("{}", line(event)));
+        .observe(move |event| {
+            println!("{}", line(event));
+            if let (Event::Accepted(request), true) = (event, datums) {
+                request
+                    .datums
+                    .iter()
+                    .for_each(|it| println!("  {}", datum(&request.namespace, it)));
+            }
+        });
     let double = if cli.trouble.refuse_for.is_some() { double.reserve() } else { double.start() };
     let double =
         double.map_err(|error| format!("can't listen on --listen {}: {error}", cli.listen))?;
@@ -232,6 +248,13 @@ fn content(request: &Request) -> String {
     let Request { datums, namespace, bytes_on_wire, bytes, .. } = request;
     let packed = if request.gzip { format!(" (gzip, {bytes} unpacked)") } else { String::new() };
     format!("{} datums of {namespace}, {bytes_on_wire} bytes{packed}", datums.len())
+}
+
+/// `EC2/Memory MemoryUsedPercent{Host=vm} Percent 3.1 3.2 3.4 60`
+fn datum(namespace: &str, datum: &Datum) -> String {
+    let series = label(&Series::of(namespace, datum));
+    let Some(it) = Statistics::of([&datum.figures]) else { return series };
+    format!("{series} {} {} {} {}", it.minimum, it.average(), it.maximum, it.sample_count)
 }
 
 /// The time of day, UTC.

@@ -61,6 +61,8 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq)]
 struct Failing {
     cause: RetryCause,
+    /// What was said of it last.
+    reason: String,
     since: Boottime,
     attempts: u32,
     retry_at: Boottime,
@@ -166,6 +168,11 @@ impl Delivery {
         self.failing.as_ref().map(|failing| (failing.cause, failing.since))
     }
 
+    /// What the last answer said of that.
+    pub fn reason(&self) -> Option<&str> {
+        self.failing.as_ref().map(|failing| failing.reason.as_str())
+    }
+
     fn fail(
         &mut self,
         cause: RetryCause,
@@ -183,6 +190,7 @@ impl Delivery {
         let silent = said_before.filter(|said| now.since(*said) < SAY_AGAIN);
         self.failing = Some(Failing {
             cause,
+            reason: reason.to_owned(),
             since,
             attempts: attempts.saturating_add(1),
             retry_at: now.plus(wait),

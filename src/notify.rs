@@ -48,8 +48,10 @@ pub fn ready() {
     send(&[NotifyState::Ready]);
 }
 
+/// A line is all that the service manager takes: the next one would be another message to it.
 pub fn status(text: &str) {
-    send(&[NotifyState::Status(text)]);
+    let line: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
+    send(&[NotifyState::Status(&line)]);
 }
 
 /// Needs systemd's own clock; without it the reload goes unannounced and still happens.

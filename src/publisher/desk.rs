@@ -216,6 +216,7 @@ impl Desk {
             publishes: self.spool.len(),
             bytes: self.spool.backlog_bytes(now),
             failing: self.delivery.is_failing(),
+            reason: self.delivery.reason().map(str::to_owned),
             disk_fails_since: self.spool.disk_fails_since(now),
             last_delivery: self.last_delivery,
             last_summary: self.last_summary,

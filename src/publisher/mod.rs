@@ -239,8 +239,9 @@ impl<S: Sink> Publisher<S> {
         let waiting = backlog.publishes;
         notify::status(&match backlog.failing {
             Some((cause, since)) => format!(
-                "CloudWatch takes nothing for {} s ({cause}); {waiting} publishes wait",
-                now.boot.since(since).as_secs()
+                "CloudWatch takes nothing for {} s; {waiting} publishes wait; {cause}: {}",
+                now.boot.since(since).as_secs(),
+                backlog.reason.as_deref().unwrap_or("no reason is known")
             ),
             None => {
                 let dropped = backlog.dropped();

@@ -6,12 +6,15 @@
 #
 # CHECK is the beginning of a check's name, such as 50; install always runs. The guest has no network
 # and needs no right on this machine. No hardware virtualisation is used: it would not be there on
-# most machines that run tests. Ends with 0 if every check held.
+# most machines that run tests, and where it is there a stock kernel may not boot on it. Ends with 0 if
+# every check held.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-# A guest takes two or three minutes; a machine that is busy otherwise may take longer.
-deadline=${CWMEM_GUEST_DEADLINE:-480}
+# On a machine that is busy otherwise a guest takes several times as long as on an idle one.
+deadline=${CWMEM_GUEST_DEADLINE:-900}
+# So many seconds the disk of an agent's state stands still.
+frozen=${CWMEM_GUEST_FROZEN:-120}
 
 suite=bookworm packages=$top/target/package double=$top/target/debug/examples/cloudwatch-double
 while [ $# -gt 0 ]; do
@@ -39,11 +42,12 @@ image=$("$here/image.sh" "$suite")
 work=$(mktemp -d "$top/target/guest/run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/payload"
-cp -r "$here/checks.sh" "$here/checks" "$packages"/cwmem_*_amd64.deb "$packages"/cwmem-*.x86_64.rpm "$work/payload"
+cp -r "$here/checks.sh" "$here/words.sh" "$here/checks" "$packages"/cwmem_*_amd64.deb "$packages"/cwmem-*.x86_64.rpm "$work/payload"
 cp -r "$top/systemd" "$work/payload/systemd"
 install -m 755 "$double" "$work/payload/cloudwatch-double"
 echo "$*" > "$work/payload/wanted"
-mkfs.ext4 -q -F -d "$work/payload" "$work/payload.ext4" 96M > /dev/null
+echo "$frozen" > "$work/payload/frozen"
+mkfs.ext4 -q -F -d "$work/payload" "$work/payload.ext4" 160M > /dev/null
 
 began=$(date +%s)
 # What the guest writes to its disk is forgotten with it, so nothing of it is flushed: this machine's

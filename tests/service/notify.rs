@@ -51,7 +51,10 @@ fn a_whole_life_is_told() {
 
     double.always(crate::support::cloudwatch::Fault::throttled("Throttling"));
     let (failing, _, text) = agent.wait_for_notification(ready, "takes nothing", PATIENCE);
-    assert!(text.starts_with("STATUS=") && text.contains("throttled"), "{text}");
+    assert!(
+        text.starts_with("STATUS=") && text.contains("; throttled: Throttling (400)"),
+        "{text}"
+    );
     double.heal();
     agent.wait_for_notification(failing, "STATUS=published at", PATIENCE);
 

@@ -10,6 +10,8 @@ pub struct Backlog {
     pub publishes: usize,
     pub bytes: u64,
     pub failing: Option<(RetryCause, Boottime)>,
+    /// What was heard of that.
+    pub reason: Option<String>,
     pub disk_fails_since: Option<Boottime>,
     pub last_delivery: Option<Moment>,
     /// The newest period of the cluster that the service took from this host.

@@ -2,7 +2,8 @@
 check "dpkg installs the package" dpkg -i "$payload"/cwmem_*_amd64.deb
 check "the service is ready" active
 check "it is enabled" is "$(systemctl is-enabled cwmem.service)" enabled
-check "systemctl status says what is missing" soon 30 has "(setup)" property StatusText
+says_so() { systemctl status cwmem.service | grep "Status:" | has "no region: set [cloudwatch] region" cat; }
+check "systemctl status says what is missing" soon 30 says_so
 echo "        STATUS: $(property StatusText)"
 unprivileged() {
     local user

@@ -4,7 +4,7 @@
 #
 # The probes run in the service's own sandbox, as the user daemon instead of a dynamic one, which
 # would imply half of the directives.
-shipped=/mnt/systemd/cwmem.service
+shipped=$payload/systemd/cwmem.service
 
 # The directives of the shipped unit that make its sandbox.
 sandbox() {

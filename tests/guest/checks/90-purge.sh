@@ -1,4 +1,7 @@
 # Removing keeps what is the administrator's, purging leaves nothing.
+# What the agents beside the package's left isn't the package's to remove.
+rm -rf /run/systemd/system/cwmem-* /run{,/private}/cwmem-* /var/lib{,/private}/cwmem-*
+systemctl daemon-reload
 systemctl start cwmem.service
 check "dpkg removes" dpkg -r cwmem
 check "the service is gone" fails systemctl is-active --quiet cwmem.service

@@ -227,7 +227,8 @@ impl Series {
         Self { unit: Some(unit.to_owned()), ..self }
     }
 
-    fn of(namespace: &str, datum: &Datum) -> Self {
+    /// What `datum` is of.
+    pub fn of(namespace: &str, datum: &Datum) -> Self {
         let dimensions = datum.dimensions.clone();
         Self { dimensions, ..Self::new(namespace, &datum.name) }.unit(unit(datum))
     }
