@@ -38,8 +38,9 @@ fn stop(agent: &mut Agent) {
     assert!(status.success(), "{}", agent.said());
 }
 
-/// Sampling goes on through whatever it is: between its first and its last period, each has all of
-/// its tenths.
+/// Sampling goes on through whatever it is: between its first and its last period, each is there,
+/// and together they have all of their tenths. On a busy machine a sample may be taken late, and
+/// what it covers is then the next period's.
 fn assert_no_second_missed(seen: &Seen) {
     let mut periods = seen.periods(&used(), SECOND);
     periods.pop_first();
@@ -47,7 +48,9 @@ fn assert_no_second_missed(seen: &Seen) {
     let counts: Vec<f64> = periods.values().map(|it| it.sample_count).collect();
     let (first, last) = (periods.keys().next().unwrap(), periods.keys().next_back().unwrap());
     let span = last.duration_since(*first).unwrap().as_secs() as usize + 1;
-    assert!(counts.len() == span && counts.iter().all(|count| *count == 10.0), "{periods:?}");
+    assert!(counts.len() == span && counts.iter().all(|count| *count >= 5.0), "{periods:?}");
+    let late = counts.iter().sum::<f64>() - 10.0 * counts.len() as f64;
+    assert!(late.abs() <= 5.0, "{late} tenths: {periods:?}");
 }
 
 #[test]
