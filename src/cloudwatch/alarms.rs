@@ -1,7 +1,7 @@
 //! The account's alarms on metrics, as DescribeAlarms tells them.
 
 use crate::cloudwatch::CloudWatch;
-use crate::cloudwatch::classify::Action;
+use crate::cloudwatch::action::Action;
 use crate::cloudwatch::observe::Observer;
 use crate::sink::Outcome;
 use aws_sdk_cloudwatch::Client;

@@ -1,5 +1,6 @@
 //! What an answer, or its absence, means for a batch: the policy of classification, in one place.
 
+use super::action::Action;
 use super::heard::{Heard, Transport};
 use super::observe::Head;
 use crate::clock::Timestamp;
@@ -16,13 +17,6 @@ pub struct Circumstances<'a> {
     /// Whose credentials signed the request.
     pub credentials: Option<&'a str>,
     pub signed_at: Timestamp,
-}
-
-/// What was asked for, in IAM's terms.
-#[derive(Debug, Clone, Copy)]
-pub enum Action<'a> {
-    PutMetricData { namespace: &'a str },
-    DescribeAlarms,
 }
 
 pub fn outcome(heard: &Heard, circumstances: &Circumstances<'_>) -> Outcome {
@@ -206,33 +200,6 @@ fn access_denied(name: &str, message: &str, action: Action<'_>) -> String {
     format!("{name}: the policy lacks {}: {message}", action.statement())
 }
 
-impl Action<'_> {
-    fn name(self) -> &'static str {
-        match self {
-            Action::PutMetricData { .. } => "cloudwatch:PutMetricData",
-            Action::DescribeAlarms => "cloudwatch:DescribeAlarms",
-        }
-    }
-
-    fn statement(self) -> String {
-        match self {
-            Action::PutMetricData { namespace } => statement(namespace),
-            Action::DescribeAlarms => {
-                let name = self.name();
-                format!(r#"{{"Effect":"Allow","Action":"{name}","Resource":"*"}}"#)
-            }
-        }
-    }
-}
-
-/// The IAM statement that lets an agent publish under `namespace`, and nothing else.
-pub fn statement(namespace: &str) -> String {
-    let namespace = serde_json::Value::from(namespace);
-    format!(
-        r#"{{"Effect":"Allow","Action":"cloudwatch:PutMetricData","Resource":"*","Condition":{{"StringEquals":{{"cloudwatch:namespace":{namespace}}}}}}}"#
-    )
-}
-
 fn retry(cause: RetryCause, text: String) -> Outcome {
     Outcome::Retry { cause, after: None::<Duration>, reason: reason(&text), ambiguous: false }
 }
@@ -326,6 +293,7 @@ const OTHER_SERVICE: &[u16] = &[404, 405, 406, 407, 415];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloudwatch::statement;
 
     const NOW: Timestamp = Timestamp(1_795_443_660_000);
 
@@ -448,7 +416,7 @@ mod tests {
         let reason = reason_of(answer(head(403), "AccessDenied", message));
         let statement = r#"{"Effect":"Allow","Action":"cloudwatch:PutMetricData","Resource":"*","Condition":{"StringEquals":{"cloudwatch:namespace":"EC2/Memory"}}}"#;
         assert!(reason.contains(statement) && reason.contains(message), "{reason}");
-        assert_eq!(self::statement("EC2/Memory"), statement);
+        assert_eq!(crate::cloudwatch::statement("EC2/Memory"), statement);
         let message = "... with an explicit deny in a service control policy";
         let reason = reason_of(answer(head(403), "AccessDenied", message));
         assert!(reason.contains("Allow won't help") && !reason.contains("lacks"), "{reason}");

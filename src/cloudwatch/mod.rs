@@ -3,6 +3,7 @@
 //! It only says what became of a batch; whether and when it is sent again is the delivery policy's
 //! affair, so the SDK's own retries are off.
 
+mod action;
 mod alarms;
 mod classify;
 mod client;
@@ -18,11 +19,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::environment::variable;
 use crate::sink::{Answer, Outcome, RetryCause, Sink};
+use action::Action;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
-use classify::{Action, Circumstances};
+use classify::Circumstances;
 use client::{Plan, Ready};
 use heard::Heard;
 use observe::{Observed, Observer};
@@ -32,8 +34,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+pub use action::statement;
 pub use alarms::SeenAlarm;
-pub use classify::statement;
 
 pub struct CloudWatch {
     plan: Plan,

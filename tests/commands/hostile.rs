@@ -165,7 +165,7 @@ fn pressure_and_vmstat() {
         assert!(output.stderr.len() < 2_000, "{output:?}");
         let root = folder.path().to_str().unwrap();
         let checked = run(&["check", "--offline", "--proc-root", root], LOCAL);
-        assert_eq!(checked.code, Some(0), "{checked:?}");
-        assert!(checked.stdout.contains("note   pressure"), "{checked:?}");
+        assert_eq!(checked.code, Some(1), "{checked:?}");
+        assert!(checked.stdout.contains("finding  pressure"), "{checked:?}");
     }
 }

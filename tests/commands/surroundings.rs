@@ -186,7 +186,7 @@ fn where_all_is_well_there_is_nothing_to_do() {
 }
 
 #[test]
-fn broken_surroundings_of_the_host() {
+fn broken_instance_metadata() {
     let host = || Host::new("");
     let modify = "modify-instance-metadata-options --instance-id INSTANCE_ID";
     check_all(vec![
@@ -222,6 +222,13 @@ fn broken_surroundings_of_the_host() {
             ["dimensions", "finding", "not known yet", "--instance-metadata-tags enabled"],
             1,
         ),
+    ]);
+}
+
+#[test]
+fn broken_surroundings_of_the_host() {
+    let host = || Host::new("");
+    check_all(vec![
         case(
             "PSI off",
             host().where_(|host| {
@@ -280,10 +287,9 @@ fn broken_surroundings_of_the_host() {
 }
 
 #[test]
-fn broken_surroundings_at_cloudwatch() {
+fn what_is_known_of_the_right_to_publish() {
     let host = || Host::new("");
-    let stopped = host();
-    let mut cases = vec![
+    check_all(vec![
         case(
             "denied",
             host().where_(|host| host.double.allow(Rights::publish(&["Other"]))),
@@ -318,6 +324,15 @@ fn broken_surroundings_at_cloudwatch() {
             ["permission", "note", "isn't known", "the policy allows every namespace"],
             0,
         ),
+    ]);
+}
+
+#[test]
+fn broken_surroundings_at_cloudwatch() {
+    let host = || Host::new("");
+    let mut stopped = host();
+    stopped.double.stop();
+    check_all(vec![
         case(
             "expired credentials",
             host().where_(|host| host.double.always(Fault::expired_token())),
@@ -362,16 +377,13 @@ fn broken_surroundings_at_cloudwatch() {
             ["CloudWatch", "unavailable", "throttled", "Rate exceeded"],
             69,
         ),
-    ];
-    let mut stopped = stopped;
-    stopped.double.stop();
-    cases.push(case(
-        "nobody at the endpoint",
-        stopped,
-        ["CloudWatch", "unavailable", "network", "no connection to CloudWatch"],
-        69,
-    ));
-    check_all(cases);
+        case(
+            "nobody at the endpoint",
+            stopped,
+            ["CloudWatch", "unavailable", "network", "no connection to CloudWatch"],
+            69,
+        ),
+    ]);
 }
 
 /// What an agent published is known to be allowed.
@@ -399,34 +411,10 @@ fn the_running_agent_shows_what_is_allowed() {
 }
 
 #[test]
-fn broken_surroundings_of_the_database() {
-    let (server, reader) = (Server::start(), Server::start());
-    for one in [&server, &reader] {
-        make_tables(one, "cwmem");
-    }
-    reader.say("SET GLOBAL read_only=1");
-    for schema in ["empty", "other", "slow"] {
-        let grant = format!("CREATE DATABASE {schema}; GRANT ALL ON {schema}.* TO cwmem@'%'");
-        server.say(&grant);
-    }
-    make_tables(&server, "slow");
-    server.say("INSERT INTO slow.cwmem_cluster (cluster, period_length) VALUES ('web', 30)");
-    server.say("CREATE TABLE other.cwmem_member (cluster INT); CREATE TABLE other.cwmem_cluster (cluster INT)");
-    server.say("GRANT ALL ON nowhere.* TO cwmem@'%'");
-    server.say(&format!(
-        "CREATE USER poor@'%' IDENTIFIED BY '{PASSWORD}'; \
-         GRANT SELECT, INSERT ON cwmem.* TO poor@'%'; \
-         CREATE USER none@'%' IDENTIFIED BY '{PASSWORD}'"
-    ));
+fn a_database_that_cannot_be_reached_or_lets_nobody_in() {
+    let server = Server::start();
     let config = server.config();
-    let port = server.port();
     let host = || Host::new(&config);
-    let at = |user: &str, schema: &str| {
-        host().instead(
-            "database =",
-            &format!("database = \"mysql://{user}@127.0.0.1:{port}/{schema}\""),
-        )
-    };
     let bad_password = server_file(&server, "bad-password", "hunter2\n");
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -445,11 +433,38 @@ fn broken_surroundings_of_the_database() {
             1,
         ),
         case(
-            "a reader's endpoint",
-            Host::new(&reader.config()),
-            ["writer", "finding", "read-only", "the writer's endpoint"],
+            "nobody at the port",
+            host().instead("database =", &on_port(nobody)),
+            ["database", "unavailable", "lost", "security groups"],
+            69,
+        ),
+        case(
+            "a server that is frozen",
+            host().instead("database =", &on_port(mute.local_addr().unwrap().port())),
+            ["database", "unavailable", "no answer from the database", "that the server runs"],
+            69,
+        ),
+        case(
+            "a server without TLS",
+            host().instead("tls =", "tls = \"encrypt\""),
+            ["database", "finding", "can't be as secure as asked", "check tls"],
             1,
         ),
+    ]);
+    drop(mute);
+}
+
+#[test]
+fn a_database_in_which_no_member_can_work() {
+    let server = Server::start();
+    make_tables(&server, "cwmem");
+    break_schemas(&server);
+    let config = server.config();
+    let at = |user: &str, schema: &str| {
+        let url = format!("mysql://{user}@127.0.0.1:{}/{schema}", server.port());
+        Host::new(&config).instead("database =", &format!("database = {url:?}"))
+    };
+    check_all(vec![
         case(
             "missing grants",
             at("poor", "cwmem"),
@@ -496,26 +511,39 @@ fn broken_surroundings_of_the_database() {
             ["cluster", "finding", "periods of 30 s, this configuration of 60 s", "publish.period"],
             1,
         ),
-        case(
-            "nobody at the port",
-            host().instead("database =", &on_port(nobody)),
-            ["database", "unavailable", "lost", "security groups"],
-            69,
-        ),
-        case(
-            "a server that is frozen",
-            host().instead("database =", &on_port(mute.local_addr().unwrap().port())),
-            ["database", "unavailable", "no answer from the database", "that the server runs"],
-            69,
-        ),
-        case(
-            "a server without TLS",
-            host().instead("tls =", "tls = \"encrypt\""),
-            ["database", "finding", "can't be as secure as asked", "check tls"],
-            1,
-        ),
     ]);
-    drop(mute);
+}
+
+#[test]
+fn a_reader_s_endpoint() {
+    let reader = Server::start();
+    make_tables(&reader, "cwmem");
+    reader.say("SET GLOBAL read_only=1");
+    check_all(vec![case(
+        "a reader's endpoint",
+        Host::new(&reader.config()),
+        ["writer", "finding", "read-only", "the writer's endpoint"],
+        1,
+    )]);
+}
+
+/// Schemas that lack something, and users who do.
+fn break_schemas(server: &Server) {
+    for schema in ["empty", "other", "slow"] {
+        let grant = format!("CREATE DATABASE {schema}; GRANT ALL ON {schema}.* TO cwmem@'%'");
+        server.say(&grant);
+    }
+    make_tables(server, "slow");
+    server.say("INSERT INTO slow.cwmem_cluster (cluster, period_length) VALUES ('web', 30)");
+    for table in ["cwmem_member", "cwmem_cluster"] {
+        server.say(&format!("CREATE TABLE other.{table} (cluster INT)"));
+    }
+    server.say("GRANT ALL ON nowhere.* TO cwmem@'%'");
+    server.say(&format!(
+        "CREATE USER poor@'%' IDENTIFIED BY '{PASSWORD}'; \
+         GRANT SELECT, INSERT ON cwmem.* TO poor@'%'; \
+         CREATE USER none@'%' IDENTIFIED BY '{PASSWORD}'"
+    ));
 }
 
 /// Where this machine lets the test mount a file system of its own, in a namespace that nobody else
@@ -573,6 +601,28 @@ fn a_disk_that_is_full_or_read_only() {
 fn alarms_that_almost_fit_are_named() {
     let mut host = Host::new("").with("publish.every = \"5m\"");
     host.arguments = vec!["check", "--alarms", "--json"];
+    host.double.set_alarms(alarms());
+    let (lines, output) = host.check();
+    assert_eq!(output.code, Some(1), "{lines:#?}");
+    let said = |name: &str| {
+        let quoted = format!("{name:?}: ");
+        let found = lines.iter().filter(|line| line.evidence.starts_with(&quoted));
+        let said = found.map(|line| format!("{} {} | {}", line.state, line.evidence, line.remedy));
+        said.collect::<Vec<_>>().join("\n")
+    };
+    for (name, expected) in ALMOST {
+        let said = said(name);
+        assert!(expected.iter().all(|part| said.contains(part)), "{name}: {said}");
+    }
+    for name in ["right", "another host's", "other-0"] {
+        assert_eq!(said(name), "", "{lines:#?}");
+    }
+    let summary = lines.iter().find(|line| line.check == "alarms").unwrap();
+    // Right, and those that only have the wrong unit, period or patience; 151 look elsewhere.
+    assert!(summary.evidence.starts_with("4 on what this host publishes; 151"), "{summary:?}");
+}
+
+fn alarms() -> Vec<MadeUpAlarm> {
     let id = [("InstanceId", "i-0123456789abcdef0")];
     let used = "MemoryUsedPercent";
     // More than a page of others'.
@@ -597,46 +647,29 @@ fn alarms_that_almost_fit_are_named() {
         MadeUpAlarm::new("not on", "EC2/Memory", "SwapUsed", &id),
         MadeUpAlarm::expression("expression", "EC2/Memory", "MemoryUsedPercnt", &id),
     ]);
-    host.double.set_alarms(alarms);
-    let (lines, output) = host.check();
-    assert_eq!(output.code, Some(1), "{lines:#?}");
-    let said = |name: &str| {
-        let quoted = format!("{name:?}: ");
-        let found = lines.iter().filter(|line| line.evidence.starts_with(&quoted));
-        let said = found.map(|line| format!("{} {} | {}", line.state, line.evidence, line.remedy));
-        said.collect::<Vec<_>>().join("\n")
-    };
-    for (name, expected) in [
-        (
-            "another case",
-            ["finding", "published is MemoryUsedPercent in \"EC2/Memory\"", "give it"],
-        ),
-        ("another set", ["finding", "published is {InstanceId=i-0123456789abcdef0}", "give it"]),
-        ("perhaps", ["note", "its dimensions are {}", "unless another host publishes that"]),
-        ("unit", ["finding", "its unit is Bytes", "leave its unit out"]),
-        ("too fast", ["finding", "its period is 10 s", "60 s or more"]),
-        ("impatient", ["finding", "goes off for nothing", "300 s or more"]),
-        ("not on", ["finding", "SwapUsed isn't published", "metrics.enabled"]),
-        ("expression", ["finding", "its metric is MemoryUsedPercnt", "MemoryUsedPercent"]),
-    ] {
-        let said = said(name);
-        assert!(expected.iter().all(|part| said.contains(part)), "{name}: {said}");
-    }
-    for name in ["right", "another host's", "other-0"] {
-        assert_eq!(said(name), "", "{lines:#?}");
-    }
-    let summary = lines.iter().find(|line| line.check == "alarms").unwrap();
-    // Right, and those that only have the wrong unit, period or patience; 151 look elsewhere.
-    assert!(summary.evidence.starts_with("4 on what this host publishes; 151"), "{summary:?}");
+    alarms
+}
 
-    let mut denied = Host::new("");
-    denied.arguments = vec!["check", "--alarms", "--json"];
-    denied.double.allow(Rights::publish(&["EC2/Memory"]));
-    let none = {
-        let mut none = Host::new("");
-        none.arguments = vec!["check", "--alarms", "--json"];
-        none
+/// Each alarm that almost fits, and what is to be said of it.
+const ALMOST: [(&str, [&str; 3]); 8] = [
+    ("another case", ["finding", "published is MemoryUsedPercent in \"EC2/Memory\"", "give it"]),
+    ("another set", ["finding", "published is {InstanceId=i-0123456789abcdef0}", "give it"]),
+    ("perhaps", ["note", "its dimensions are {}", "unless another host publishes that"]),
+    ("unit", ["finding", "its unit is Bytes", "leave its unit out"]),
+    ("too fast", ["finding", "its period is 10 s", "60 s or more"]),
+    ("impatient", ["finding", "goes off for nothing", "300 s or more"]),
+    ("not on", ["finding", "SwapUsed isn't published", "metrics.enabled"]),
+    ("expression", ["finding", "its metric is MemoryUsedPercnt", "MemoryUsedPercent"]),
+];
+
+#[test]
+fn alarms_that_cannot_be_listed_and_none_at_all() {
+    let asking = || {
+        let mut host = Host::new("");
+        host.arguments = vec!["check", "--alarms", "--json"];
+        host
     };
+    let denied = asking().where_(|host| host.double.allow(Rights::publish(&["EC2/Memory"])));
     check_all(vec![
         case(
             "alarms denied",
@@ -649,7 +682,7 @@ fn alarms_that_almost_fit_are_named() {
             ],
             1,
         ),
-        case("no alarm", none, ["alarms", "note", "none looks at", "alarms to begin with"], 0),
+        case("no alarm", asking(), ["alarms", "note", "none looks at", "alarms to begin with"], 0),
     ]);
 }
 

@@ -7,6 +7,8 @@ use crate::config::{Config, ZfsArc};
 use crate::metric::{self, Formula, Metric};
 use crate::sample::{Needs, Sample, Sources};
 use crate::source::kept::Report;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 
 pub(super) fn lines(config: &Config, clock: &Clock) -> Vec<Line> {
     let metrics = &config.metrics;
@@ -57,17 +59,18 @@ fn memory(config: &Config, sample: &Sample, why: String) -> Line {
 /// read (Amazon Linux 2, RHEL 8), it was built in and left off.
 fn pressure(config: &Config, why: String) -> Line {
     let stalls = |metric: &Metric| matches!(metric.formula, Formula::Stall(_));
-    let is_off = config.sample.proc_root.join(PRESSURE).exists();
-    let what = match is_off {
-        true => "stall information is built in, but off",
-        false => "this kernel has no stall information",
-    };
-    let remedy = match is_off {
-        true => {
-            "boot with psi=1 on the kernel's command line: `sudo grubby --update-kernel=ALL \
-             --args=psi=1`, or GRUB_CMDLINE_LINUX in /etc/default/grub and update-grub; then reboot"
+    let path = config.sample.proc_root.join(PRESSURE);
+    let read = File::open(path).and_then(|file| file.take(1).read_to_end(&mut Vec::new()));
+    let (what, remedy) = match read.map_err(|error| error.kind()) {
+        Ok(_) => ("its file isn't what it should be", "see what is there in its place"),
+        Err(ErrorKind::NotFound) => {
+            ("this kernel has no stall information", "it comes with Linux 4.20 and CONFIG_PSI")
         }
-        false => "it comes with Linux 4.20 and CONFIG_PSI",
+        Err(_) => (
+            "stall information is built in, but off",
+            "boot with psi=1 on the kernel's command line: `sudo grubby --update-kernel=ALL \
+             --args=psi=1`, or GRUB_CMDLINE_LINUX in /etc/default/grub and update-grub; then reboot",
+        ),
     };
     absent("pressure", format!("{what} ({why})"), &needed_by(config, stalls), remedy)
 }
