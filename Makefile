@@ -77,9 +77,9 @@ lint:
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items -q
 
-# The footprint is the release binary's. Most tests wait more than they work: four share two cores.
+# The footprint is the release binary's. Most tests wait more than they work: eight share two cores.
 unit: tools release simulation
-	RUST_TEST_THREADS=4 $(CARGO) test --locked
+	RUST_TEST_THREADS=4 tests/side-by-side.py
 
 # A .deb and an .rpm of the release binary in target/package.
 package: release target/.apt-packaging
