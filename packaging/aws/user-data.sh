@@ -66,7 +66,9 @@ configure() {
     cwmem check --offline --config "$new" || status=$?
     if [ "$status" -gt 1 ]; then
         rm "$new"
-        systemctl disable cwmem.service || true
+        # Unmasked first: what is masked can't be disabled.
+        systemctl unmask --runtime cwmem.service
+        systemctl disable cwmem.service
         fail "cwmem is installed, but its configuration is wrong: it isn't started"
     fi
     mv "$new" /etc/cwmem/cwmem.toml

@@ -44,6 +44,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/payload"
 cp -r "$here/checks.sh" "$here/words.sh" "$here/checks" "$packages"/cwmem_*_amd64.deb "$packages"/cwmem-*.x86_64.rpm "$work/payload"
 cp -r "$top/systemd" "$work/payload/systemd"
+cp "$top/packaging/aws/user-data.sh" "$work/payload"
 install -m 755 "$double" "$work/payload/cloudwatch-double"
 echo "$*" > "$work/payload/wanted"
 echo "$frozen" > "$work/payload/frozen"
