@@ -15,7 +15,7 @@ metrics = ["CgroupUsedPercent", "CgroupStallPercent", "CgroupOomKills", "CgroupM
 of-unit = { unit = "worker.service" }
 by-name = { name = "report-w*" }
 TOML
-} | instance groups
+} | instance groups "Nice=-10"
 check "an agent that looks at groups starts" systemctl start cwmem-groups.service
 
 # Holds so many MiB. At SIGUSR1 a child of it takes more than the group may.
@@ -67,8 +67,6 @@ systemd-run --quiet --unit=holding -p MemoryMax=64M -p MemorySwapMax=0 -p OOMPol
 systemctl start worker.service
 check "a group holds most of what it may" soon 20 [ -e /run/holding.ready ]
 check "a process holds some" soon 20 [ -e /run/worker.ready ]
-systemd-run --quiet --unit=squeezed -p MemoryHigh=16M -p MemoryMax=64M -p MemorySwapMax=0 perl /run/takes.pl
-stall_from=$(stalled squeezed.service) stall_at=$(at_boot)
 used=$(in_use holding.service) worker=$(resident)
 percent=$(awk -v used="$used" 'BEGIN { print 100 * used / (64 * 1024 * 1024) }')
 check "the share of the limit is the kernel's" soon 90 near CgroupUsedPercent "$(group holding)" "$percent" 1
@@ -77,14 +75,6 @@ for process in of-unit by-name; do
     check "$process: the process's memory is the kernel's" near ProcessResidentMemory "Process=$process" "$worker" 600000
     check "$process: it is one process" near ProcessCount "Process=$process" 1 0
 done
-arrived() { rows /run/groups-double.log "$@" | grep -q .; }
-check "pressure arrives" soon 90 arrived CgroupStallPercent "$(group squeezed)"
-stall=$(awk -v from="$stall_from" -v to="$(stalled squeezed.service)" -v began="$stall_at" -v now="$(at_boot)" \
-    'BEGIN { print (to - from) / 1e4 / (now - began) }')
-check "and is the kernel's" soon 90 near CgroupStallPercent "$(group squeezed)" "$stall" 15
-check "it is real" awk -v stall="$stall" 'BEGIN { exit !(stall > 20) }'
-systemctl kill --signal=KILL squeezed.service
-
 systemctl kill --signal=USR1 --kill-whom=main holding.service
 one_kill() { is "$(of_group holding.service memory.events oom_kill)" 1; }
 check "the kernel kills in a group" soon 30 one_kill
@@ -98,11 +88,22 @@ for process in of-unit by-name; do
     check "$process: the new process's memory is the kernel's" soon 90 near ProcessResidentMemory "Process=$process" "$grown" 600000
     check "$process: it is one process" near ProcessCount "Process=$process" 1 0
 done
-echo "        KERNEL: $percent % of the limit used, $stall % of the time stalled, resident $worker and then $grown bytes"
 oom_kills() {
     is "$(rows /run/groups-double.log CgroupOomKills "$(group holding)" | awk '{ sum += $2 * $4 } END { print sum + 0 }')" 1
 }
 check "one OOM kill arrived as one" soon 30 oom_kills
+arrived() { rows /run/groups-double.log "$@" | grep -q .; }
+
+# Pressure last: under it the agent samples faster, and everything is slow.
+systemd-run --quiet --unit=squeezed -p MemoryHigh=16M -p MemoryMax=64M -p MemorySwapMax=0 perl /run/takes.pl
+stall_from=$(stalled squeezed.service) stall_at=$(at_boot)
+check "pressure arrives" soon 90 arrived CgroupStallPercent "$(group squeezed)"
+stall=$(awk -v from="$stall_from" -v to="$(stalled squeezed.service)" -v began="$stall_at" -v now="$(at_boot)" \
+    'BEGIN { print (to - from) / 1e4 / (now - began) }')
+check "and is the kernel's" soon 90 near CgroupStallPercent "$(group squeezed)" "$stall" 15
+check "it is real" awk -v stall="$stall" 'BEGIN { exit !(stall > 20) }'
+systemctl kill --signal=KILL squeezed.service
+echo "        KERNEL: $percent % of the limit used, $stall % of the time stalled, resident $worker and then $grown bytes"
 check "a group without a limit has no share of it" none_of CgroupUsedPercent "$(group worker)"
 check "but its use" arrived CgroupMemoryUsed "$(group worker)"
 check "a group without trouble has no stall" none_of CgroupStallPercent "$(group worker)"

@@ -1,10 +1,13 @@
 # The host is shut down: the open period leaves before the network does. The double stands at the other
 # end of a cable, in a network of its own, and the unit that lays the cable stops as those of real
-# networks do. Two agents, both slow to stop; only the package's says After=network.target.
+# networks do. Two agents, both slow to stop; only the package's says After=network.target. The other
+# is slower still, as the network waits for the package's.
 #
 # What came of it is looked at when no service is left: systemd runs what is in its folder
 # system-shutdown just before it switches the machine off.
-dpkg -i "$payload"/cwmem_*_amd64.deb > /dev/null 2>&1
+# Nothing is left of what other doubles received.
+dpkg -P cwmem > /dev/null 2>&1
+check "dpkg installs the package afresh" dpkg -i "$payload"/cwmem_*_amd64.deb
 mkdir -p /etc/cwmem/conf.d /etc/systemd/system/cwmem.service.d
 cat > /run/systemd/system/outside.service <<'UNIT'
 [Unit]
@@ -34,10 +37,9 @@ cp "$payload/cloudwatch-double" /run/cloudwatch-double
 publishing 8125 | sed 's/127\.0\.0\.1/198.51.100.2/' > /etc/cwmem/conf.d/guest.toml
 # A period that is still open when the host goes, and a stop that takes its time.
 sed -i 's/^period = .*/period = "60s"/; s/^every = .*/every = "60s"/' /etc/cwmem/conf.d/guest.toml
-slow_stop='ExecStop=+/bin/sleep 2'
-printf '[Service]\n%s\nEnvironment=AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=example\n' "$slow_stop" \
+printf '[Service]\nExecStop=+/bin/sleep 2\nEnvironment=AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=example\n' \
     > /etc/systemd/system/cwmem.service.d/guest.conf
-sed 's/^\[cloudwatch\]/[identity]\nhost = "twin"\n&/' /etc/cwmem/conf.d/guest.toml | instance unordered "$slow_stop"
+sed 's/^\[cloudwatch\]/[identity]\nhost = "twin"\n&/' /etc/cwmem/conf.d/guest.toml | instance unordered "ExecStop=+/bin/sleep 8"
 sed -i '/^After=network/d' /run/systemd/system/cwmem-unordered.service
 systemctl daemon-reload
 check "the network is there" systemctl start cable.service
@@ -47,7 +49,7 @@ check "the other doesn't know of it" fails has network.target property After cwm
 sleep 5
 
 mkdir -p /usr/lib/systemd/system-shutdown
-cp "$payload/words.sh" "$payload/systemd/cwmem.service" /run
+cp "$payload/words.sh" /run
 cat > /usr/lib/systemd/system-shutdown/guest <<'HOOK'
 #!/bin/bash
 exec > /dev/ttyS0 2>&1
@@ -61,7 +63,7 @@ of_host twin
 check "the network was gone in the end" fails ip link show near
 check "the open period left before the network did" nothing_lost /run/guest.log
 check "without After=network.target it didn't" fails nothing_lost /run/twin.log "$unordered"
-waits() { cwmem spool list --config "$unordered" | has "wait to be sent" cat; }
+waits() { cwmem spool list --config "$unordered" | has ".jsonl" cat; }
 check "what didn't waits on the disk" waits
 verdict
 HOOK
