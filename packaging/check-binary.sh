@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Whether a built binary can go into a package: small enough, asking for no newer C library than its
-# floor, saying nothing of the machine that it was built on.
+# Whether a built binary can go into a package: no larger than allowed, asking for no newer C library
+# than its floor, saying nothing of the machine that it was built on.
 #
 #     packaging/check-binary.sh [--glibc VERSION | --static] [--size BYTES] FILE
 #
 # --glibc is the newest version of glibc's symbols that it may ask for; without it, it may ask for
-# any. --static: it may ask for no library at all.
+# any. --static: it may ask for no library at all. Without --size, any is allowed.
 set -euo pipefail
 export LC_ALL=C
 
-glibc='' static='' size=6291456 binary=''
+glibc='' static='' size='' binary=''
 while [ $# -gt 0 ]; do
     case $1 in
         --glibc) glibc=$2; shift ;;
@@ -26,7 +26,7 @@ failed=
 wrong() { echo "check-binary.sh: $binary: $*" >&2; failed=yes; }
 
 bytes=$(stat -c %s "$binary")
-[ "$bytes" -le "$size" ] || wrong "has $bytes bytes; at most $size are allowed"
+[ -z "$size" ] || [ "$bytes" -le "$size" ] || wrong "has $bytes bytes; at most $size are allowed"
 
 # Weak ones too: each version named in the file has to be there when it is loaded.
 highest=$(readelf -W -V "$binary" | grep -o 'GLIBC_[0-9][0-9.]*' | sort -Vu | tail -1 | cut -d_ -f2) || true
