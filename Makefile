@@ -26,8 +26,9 @@ fleet: target/.apt-installed
 	target/debug/examples/fleet --members 1000
 	target/debug/examples/fleet --members 10000
 
+# Without this machine's paths in it, so that others get the same bytes.
 release:
-	$(CARGO) build --locked --release
+	RUSTFLAGS="$$(packaging/remap.sh)" $(CARGO) build --locked --release
 
 # The core under a simulated clock, optimised (tests/simulation.rs runs it).
 simulation:
@@ -83,6 +84,7 @@ unit: tools release simulation
 
 # A .deb and an .rpm of the release binary in target/package.
 package: release target/.apt-packaging
+	packaging/check-binary.sh target/release/cwmem
 	packaging/package.sh
 	lintian --allow-root --fail-on error,warning target/package/*.deb
 

@@ -1,5 +1,7 @@
-//! Tells the binary which commit it was built from, for `cwmem --version`.
+//! Tells the binary which commit it was built from, for `cwmem --version`, and the linker what the
+//! release binary can do without.
 
+use std::env;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,6 +17,21 @@ fn main() {
             println!("cargo::rerun-if-changed={path}");
         }
     }
+    without_unwinding();
+}
+
+/// Leaves the unwinding tables out where a panic aborts. Tests' and benches' builds don't abort,
+/// whatever the profile says, but they build no binary that a panic is caught in.
+fn without_unwinding() {
+    println!("cargo::rerun-if-changed={SCRIPT}");
+    let variable = |name| env::var(name).unwrap_or_default();
+    let release = variable("PROFILE") == "release" && variable("DEBUG") == "false";
+    if !release || variable("CARGO_CFG_TARGET_OS") != "linux" {
+        return;
+    }
+    let script = Path::new(&variable("CARGO_MANIFEST_DIR")).join(SCRIPT);
+    println!("cargo::rustc-link-arg-bin=cwmem=-Wl,-T,{}", script.display());
+    println!("cargo::rustc-link-arg-bin=cwmem=-Wl,--no-eh-frame-hdr");
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
@@ -22,3 +39,5 @@ fn git(arguments: &[&str]) -> Option<String> {
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
+
+const SCRIPT: &str = "packaging/no-unwinding.ld";

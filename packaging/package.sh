@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Packs a built binary into a .deb, an .rpm and SHA256SUMS. The same input gives the same bytes,
-# whatever the folder, the umask and the user: all times are SOURCE_DATE_EPOCH (without it, that of
-# the last commit), all files are root's.
+# Packs a built binary into a .deb, an .rpm and SHA256SUMS; one that is static into a tarball instead.
+# The same input gives the same bytes, whatever the folder, the umask and the user: all times are
+# SOURCE_DATE_EPOCH (without it, that of the last commit), all files are root's.
 #
-#     packaging/package.sh [--binary FILE] [--generator FILE] [--out FOLDER] [--only deb|rpm] [--quick]
+#     packaging/package.sh [--binary FILE] [--generator FILE] [--out FOLDER] [--only deb|rpm|tar] [--quick]
 #
 # --generator is a cwmem that runs here, for manual pages and completions, where the binary is for
 # another machine. --quick packs without compressing, for tests.
@@ -12,7 +12,7 @@ umask 022
 export LC_ALL=C TZ=UTC
 top=$(cd "$(dirname "$0")/.." && pwd)
 
-binary=$top/target/release/cwmem generator= out=$top/target/package only= quick=
+binary=$top/target/release/cwmem generator='' out=$top/target/package only='' quick=''
 while [ $# -gt 0 ]; do
     case $1 in
         --binary) binary=$2; shift ;;
@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 generator=${generator:-$binary}
-for program in readelf dpkg-deb gzip xz $([ "$only" = deb ] || echo rpmbuild); do
+for program in cargo python3 readelf dpkg-deb gzip xz $([ "$only" = deb ] || echo rpmbuild); do
     command -v "$program" > /dev/null && continue
     echo "package.sh: $program is missing: install the Debian packages of packaging/apt.txt" >&2
     exit 69
@@ -47,6 +47,8 @@ case $(readelf -h "$binary" | sed -n 's/^ *Machine: *//p') in
     AArch64*) deb_architecture=arm64 rpm_architecture=aarch64 ;;
     *) echo "package.sh: $binary is for no architecture that is packed" >&2; exit 65 ;;
 esac
+library=gnu
+if [ -z "$glibc" ]; then library=musl only=tar; fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -56,7 +58,7 @@ out=$(cd "$out" && pwd)
 # put MODE FILE TARGET
 put() { install -D -m "$1" "$2" "$3"; }
 
-# What both packages have, under the folder $1; documents go to $2 below it.
+# What all packages have, under the folder $1; documents go to $2 below it, zsh's completion to $3.
 common() {
     local root=$1 documents=$2 page
     put 755 "$binary" "$root/usr/bin/cwmem"
@@ -73,6 +75,11 @@ common() {
     complete zsh "$root/$3/_cwmem"
     complete fish "$root/usr/share/fish/vendor_completions.d/cwmem.fish"
     put 644 "$top/README.md" "$root/$documents/README.md"
+    "$top/packaging/inventory.py" --target "$rpm_architecture-unknown-linux-$library" \
+        --bill "$work/bill" --licences "$work/licences"
+    put 644 "$work/bill" "$root/$documents/cwmem.cdx.json"
+    gzip -9n < "$work/licences" > "$work/licences.gz"
+    put 644 "$work/licences.gz" "$root/$documents/third-party.txt.gz"
     for page in "$top"/systemd/drop-ins/*.conf; do
         put 644 "$page" "$root/$documents/examples/$(basename "$page")"
     done
@@ -151,12 +158,31 @@ pack_rpm() {
     rpm=cwmem-$version-1.$rpm_architecture.rpm
 }
 
-deb= rpm=
-[ "$only" = rpm ] || pack_deb
-[ "$only" = deb ] || pack_rpm
+# To be unpacked at /, or to take the binary from.
+pack_tar() {
+    local root=$work/tar
+    common "$root" usr/share/doc/cwmem usr/share/zsh/site-functions
+    put 644 "$top/systemd/cwmem.service" "$root/usr/lib/systemd/system/cwmem.service"
+    put 644 "$top/CHANGELOG.md" "$root/usr/share/doc/cwmem/CHANGELOG.md"
+    put 644 "$top/LICENSE-APACHE" "$root/usr/share/licenses/cwmem/LICENSE-APACHE"
+    put 644 "$top/LICENSE-MIT" "$root/usr/share/licenses/cwmem/LICENSE-MIT"
+    settle "$root"
+    tar=cwmem-$version-$rpm_architecture-linux-$library.tar.xz
+    tar --sort=name --owner=0 --group=0 --numeric-owner --format=ustar --mode=u+w,go-w \
+        -C "$root" -c . | xz -T1 "$([ -z "$quick" ] && echo -9 || echo -0)" > "$out/$tar"
+}
+
+deb='' rpm='' tar=''
+case $only in
+    deb) pack_deb ;;
+    rpm) pack_rpm ;;
+    tar) pack_tar ;;
+    '') pack_deb; pack_rpm ;;
+    *) echo "package.sh: --only $only: expected deb, rpm or tar" >&2; exit 64 ;;
+esac
 cd "$out"
 # shellcheck disable=SC2086 # an empty one is none
-sha256sum $deb $rpm > SHA256SUMS
+sha256sum $deb $rpm $tar > SHA256SUMS
 # shellcheck disable=SC2086
-wc -c $deb $rpm | grep -v total
+wc -c $deb $rpm $tar | grep -v total
 cat SHA256SUMS

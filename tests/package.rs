@@ -18,7 +18,9 @@ fn pack(folder: &Path, name: &str, umask: &str) -> PathBuf {
     fs::create_dir(&sources).unwrap();
     let script = r#"
         umask "$1"
-        cp -r Cargo.toml README.md CHANGELOG.md LICENSE-* config packaging systemd "$2"
+        cp -r Cargo.toml Cargo.lock README.md CHANGELOG.md LICENSE-* config packaging systemd "$2"
+        # For cargo to say what is linked.
+        cp -r build.rs benches src vendor "$2"
         exec "$2/packaging/package.sh" --quick --binary "$3" --out "$2/packed"
     "#;
     let output = Command::new("bash")
@@ -98,6 +100,22 @@ fn what_is_in_the_deb(deb: &Path, folder: &Path) {
         assert!(Command::new("sh").arg("-n").arg(&script).status().unwrap().success(), "{name}");
     }
     every_key_is_in_the_manual(&tree.join("usr/share/man/man5/cwmem.toml.5.gz"));
+    the_bill_names_what_is_linked(&tree.join("usr/share/doc/cwmem"));
+}
+
+fn the_bill_names_what_is_linked(documents: &Path) {
+    let bill = fs::read_to_string(documents.join("cwmem.cdx.json")).unwrap();
+    let bill: serde_json::Value = serde_json::from_str(&bill).unwrap();
+    assert_eq!(bill["metadata"]["timestamp"], "2026-09-21T14:13:20Z");
+    let components = bill["components"].as_array().unwrap();
+    let named = |name: &str| components.iter().find(|component| component["name"] == name);
+    assert!(named("rustls").is_some_and(|component| component["hashes"].is_array()));
+    // What only tests, or the compiler, use isn't in the binary.
+    assert!(named("proptest").is_none() && named("serde_derive").is_none());
+    let licences = said("gzip", &["-dc"], &documents.join("third-party.txt.gz"));
+    assert!(licences.contains("\nring ") && licences.contains("Apache License"));
+    let machine = std::env::var("HOME").unwrap();
+    assert!(!bill.to_string().contains(&machine) && !licences.contains(&machine));
 }
 
 fn every_key_is_in_the_manual(page: &Path) {
@@ -129,14 +147,37 @@ fn what_is_in_the_rpm(rpm: &Path) {
     );
 }
 
-const SHIPPED: [&str; 11] = [
+/// Asks packaging/check-binary.sh; what it says against the file, if anything.
+fn check_binary(options: &[&str], binary: &str) -> Result<(), String> {
+    let script = Command::new("packaging/check-binary.sh").args(options).arg(binary).output();
+    let output = script.unwrap();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8(output.stderr).unwrap()) }
+}
+
+#[test]
+fn a_binary_that_no_package_may_have_is_refused() {
+    let refused = |options: &[&str], binary: &str, why: &str| {
+        let said = check_binary(options, binary).unwrap_err();
+        assert!(said.contains(why), "{options:?} {binary}: {said}");
+    };
+    assert_eq!(check_binary(&["--glibc", "2.99"], "/bin/true"), Ok(()));
+    refused(&["--glibc", "2.2"], "/bin/true", "GLIBC_2.2 is the highest that is allowed");
+    refused(&["--size", "1000"], "/bin/true", "at most 1000 are allowed");
+    refused(&["--static"], "/bin/true", "isn't static: it needs libc.so.6");
+    // A debug build has all its sources' paths.
+    refused(&[], env!("CARGO_BIN_EXE_cwmem"), "of this machine in it");
+}
+
+const SHIPPED: [&str; 13] = [
     "/etc/cwmem/cwmem.toml",
     "/usr/bin/cwmem",
     "/usr/share/bash-completion/completions/cwmem",
     "/usr/share/doc/cwmem/README.md",
+    "/usr/share/doc/cwmem/cwmem.cdx.json",
     "/usr/share/doc/cwmem/examples/environment.conf",
     "/usr/share/doc/cwmem/examples/hide-processes.conf",
     "/usr/share/doc/cwmem/examples/vpc-endpoint.conf",
+    "/usr/share/doc/cwmem/third-party.txt.gz",
     "/usr/share/fish/vendor_completions.d/cwmem.fish",
     "/usr/share/man/man1/cwmem-history.1.gz",
     "/usr/share/man/man1/cwmem.1.gz",
