@@ -87,6 +87,7 @@ package: release target/.apt-packaging
 	packaging/check-binary.sh target/release/cwmem
 	packaging/package.sh
 	lintian --allow-root --fail-on error,warning target/package/*.deb
+	rpmlint --strict --config packaging/rpm/rpmlint.toml target/package/*.rpm
 
 # The image is made once and kept in target/guest.
 SUITE ?= bookworm

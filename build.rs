@@ -1,6 +1,11 @@
 //! Tells the binary which commit it was built from, for `cwmem --version`, and the linker what the
 //! release binary can do without.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script what it builds by the environment"
+)]
+
 use std::env;
 use std::path::Path;
 use std::process::Command;
