@@ -55,7 +55,7 @@ pub(super) async fn lines(
         0 => note(
             "alarms",
             format!("none looks at what this host publishes; {others}"),
-            "without one nobody is told: the README has alarms to begin with",
+            "without one nobody is told: `cwmem alarms` makes alarms to begin with",
         ),
         count => ok("alarms", format!("{count} on what this host publishes; {others}")),
     };
