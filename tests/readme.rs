@@ -216,7 +216,7 @@ fn every_key_exists() {
         for code in document.inline_code() {
             let name = code.split(" = ").next().unwrap();
             let Some((section, key)) = name.split_once('.') else { continue };
-            let is_file = ["rs", "toml", "service", "md", "d"].contains(&key);
+            let is_file = ["rs", "toml", "service", "md", "d", "sh"].contains(&key);
             if word(section) && word(key) && !is_file {
                 assert!(keys.contains(name), "{}: {name} is no key", document.path);
             }
