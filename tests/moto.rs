@@ -7,9 +7,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -23,6 +21,7 @@ use aws_sdk_cloudwatch::types::builders::MetricDatumBuilder;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
 use serde_json::{Value, json};
 use support::agent::Setup;
+use support::moto::{Moto, python};
 
 /// The agent itself: sampled from a capture, sent, decoded by moto, read back by boto3.
 #[test]
@@ -96,27 +95,8 @@ fn the_bridge_passes_refusals_on() {
     assert_eq!(refused, Err(Some("InvalidParameterValue".to_owned())));
 }
 
-/// moto with its bridge; both end when this goes.
-struct Moto {
-    process: Child,
-    bridge: String,
-    moto: String,
-}
-
+/// With figures: what is put, and how it is read back.
 impl Moto {
-    fn start() -> Self {
-        let mut process = python("bridge.py")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tests/moto/bridge.py starts");
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let urls = lines.map_while(Result::ok).find(|line| line.starts_with('{'));
-        let urls: Value = serde_json::from_str(&urls.expect("the bridge's URLs")).unwrap();
-        let url = |name: &str| urls[name].as_str().unwrap().to_owned();
-        Self { process, bridge: url("bridge"), moto: url("moto") }
-    }
-
     fn put(&self, datums: Vec<MetricDatum>) {
         assert_eq!(self.try_put(datums), Ok(()));
     }
@@ -158,35 +138,13 @@ impl Moto {
 
     fn read_back(&self, metric: &str, start: u64) -> Value {
         let (from, to) = (start - 300, start + 300);
-        let mut read = python("read_back.py");
+        let mut read = python("tests/moto/read_back.py");
         read.args([&self.moto, NAMESPACE, metric, &from.to_string(), &to.to_string(), "Host=db1"]);
         let output = read.output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "read_back.py: {errors}");
         serde_json::from_slice(&output.stdout).unwrap()
     }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A script of tests/moto, in the environment that `make test` prepares.
-fn python(script: &str) -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let interpreter: PathBuf = root.join("target/venv/bin/python");
-    assert!(
-        interpreter.exists(),
-        "{} is missing: run `make test`, which installs tests/moto/requirements.txt there",
-        interpreter.display(),
-    );
-    let mut python = Command::new(interpreter);
-    // Nothing of the developer's AWS settings or proxies may reach it.
-    python.env_clear().env("PYTHONUNBUFFERED", "1").arg(root.join("tests/moto").join(script));
-    python
 }
 
 fn datum(name: &str, start: u64) -> MetricDatumBuilder {

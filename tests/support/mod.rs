@@ -15,5 +15,6 @@ pub mod api;
 pub mod cloudwatch;
 pub mod imds;
 pub mod mariadb;
+pub mod moto;
 pub mod proxy;
 pub mod relay;
