@@ -66,6 +66,10 @@ enum Command {
     Cluster(command::cluster::Action),
     /// Turn another agent's configuration into cwmem's, and report what changes
     Import(command::import::Options),
+    /// Show the alarms that fit this configuration, print them as templates, put and verify them
+    Alarms(command::alarms::Options),
+    /// Print or put a CloudWatch dashboard of what this configuration publishes
+    Dashboard(command::dashboard::Options),
     /// Show what this configuration costs a month at CloudWatch, and what would cost less
     Cost(command::cost::Options),
     /// Print the least IAM policy that this configuration needs
@@ -143,6 +147,8 @@ fn with_config(command: &Command, common: &Common) -> Exit {
             Command::Check(options) => command::check::run(&config, options, &clock).await,
             Command::Explain => command::explain::run(&config, &clock).await,
             Command::Cluster(action) => command::cluster::run(&config, action, &clock).await,
+            Command::Alarms(options) => command::alarms::run(&config, options, &clock).await,
+            Command::Dashboard(options) => command::dashboard::run(&config, options, &clock).await,
             Command::Cost(options) => command::cost::run(&config, options),
             Command::Policy(options) => command::policy::run(&config, options),
             Command::Spool(action) => command::spool::run(&config, action, &clock),

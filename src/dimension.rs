@@ -88,6 +88,22 @@ impl DimensionName {
     }
 }
 
+impl DimensionSet {
+    /// Whether it names something of a single host, so that each publishes a series of its own. A tag
+    /// may be one host's alone or a group's; most hosts have a Name of their own.
+    pub fn is_of_one_host(&self) -> bool {
+        self.0.iter().any(|member| {
+            matches!(
+                member.name,
+                DimensionName::InstanceId
+                    | DimensionName::Host
+                    | DimensionName::LowerHost
+                    | DimensionName::Tag(_)
+            )
+        })
+    }
+}
+
 impl Member {
     /// What `Display` wrote: a name that isn't built in is a static pair's.
     pub fn parse(text: &str) -> Member {

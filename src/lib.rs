@@ -81,6 +81,9 @@ pub mod cluster;
 pub mod series;
 
 pub mod alarms;
+pub mod dashboard;
+
+pub mod console;
 
 pub mod cost;
 pub mod policy;

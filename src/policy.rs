@@ -1,5 +1,11 @@
 //! The least IAM policy under which a configuration can do its work, and an instance profile
-//! around it.
+//! around it; what an operator needs beside it, and the user data that installs the agent.
+
+mod operator;
+mod user_data;
+
+pub use operator::{operator, partition};
+pub use user_data::{BadPackage, Package};
 
 use crate::config::Config;
 use serde_json::{Value, json};

@@ -2,19 +2,33 @@
 
 use crate::cluster::summary;
 use crate::config::{Config, sets_of};
-use crate::dimension::{DimensionName, DimensionSet};
-use crate::metric::NATIVELY;
+use crate::dimension::DimensionSet;
+use crate::metric::{Metric, NATIVELY};
+use crate::units::Unit;
 use std::borrow::Cow;
 
 /// A metric under one dimension set.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Series<'a> {
     pub namespace: &'a str,
     pub metric: Cow<'a, str>,
+    pub unit: Unit,
+    /// Empty for a cluster's: theirs is the dimension Cluster.
     pub set: DimensionSet,
     /// Sent only for periods in which some value isn't zero.
     pub sparse: bool,
     pub whose: Whose,
+    pub by: By<'a>,
+}
+
+/// By whose names and formulas.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    Cwmem,
+    /// With the metric as it is published.
+    Preset(&'a Metric),
+    /// Said by a cluster's leader, of all members.
+    Leader,
 }
 
 /// For how many series it stands in a group of hosts with the same configuration.
@@ -32,25 +46,33 @@ pub fn series(config: &Config, on_ec2: bool) -> Vec<Series<'_>> {
     let metrics = &config.metrics;
     let mut all = Vec::new();
     for metric in &metrics.enabled {
-        let (namespace, sets) = match metric.publication {
-            NATIVELY => (&metrics.namespace, sets_of(metrics.dimensions.as_deref(), on_ec2)),
+        let (namespace, sets, by) = match metric.publication {
+            NATIVELY => {
+                (&metrics.namespace, sets_of(metrics.dimensions.as_deref(), on_ec2), By::Cwmem)
+            }
             number => match metrics.presets.get(usize::from(number) - 1) {
-                Some(preset) => (&preset.namespace, preset.sets(on_ec2).to_vec()),
+                Some(preset) => {
+                    (&preset.namespace, preset.sets(on_ec2).to_vec(), By::Preset(metric))
+                }
                 None => continue,
             },
         };
         all.extend(sets.into_iter().map(|set| Series {
             namespace,
             metric: Cow::Borrowed(&*metric.name),
+            unit: metric.unit,
+            by,
             whose: whose(&set),
             set,
             sparse: metric.sparse,
         }));
     }
     let summaries = config.cluster.iter().flat_map(|_| summary::SUMMARIES);
-    all.extend(summaries.map(|(name, _)| Series {
+    all.extend(summaries.map(|(name, unit)| Series {
         namespace: &metrics.namespace,
         metric: Cow::Borrowed(name),
+        unit,
+        by: By::Leader,
         set: DimensionSet::default(),
         sparse: false,
         whose: Whose::Shared,
@@ -58,21 +80,8 @@ pub fn series(config: &Config, on_ec2: bool) -> Vec<Series<'_>> {
     all
 }
 
-/// A tag may be one host's alone or a group's; most hosts have a Name of their own.
 fn whose(set: &DimensionSet) -> Whose {
-    let is_a_host_s = |name: &DimensionName| {
-        matches!(
-            name,
-            DimensionName::InstanceId
-                | DimensionName::Host
-                | DimensionName::LowerHost
-                | DimensionName::Tag(_)
-        )
-    };
-    match set.0.iter().any(|member| is_a_host_s(&member.name)) {
-        true => Whose::Host,
-        false => Whose::Shared,
-    }
+    if set.is_of_one_host() { Whose::Host } else { Whose::Shared }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 #[path = "support/markdown.rs"]
 mod markdown;
 
+use cwmem::alarms::place::{Place, any_host};
+use cwmem::alarms::recipe::plan;
 use cwmem::cloudwatch::statement;
 use cwmem::config;
 use cwmem::exit::Exit;
@@ -112,6 +114,30 @@ fn the_table_of_exit_codes_is_the_code_s() {
         .collect();
     assert_eq!(shown, known);
     assert_eq!(known.last().unwrap().0, Exit::Config.code().to_string());
+}
+
+#[test]
+fn the_table_of_alarms_is_the_code_s() {
+    let table = "Alarm | For | Metric and statistic | Threshold | Datapoints | Missing data";
+    let shown = Document::read(README).table(table);
+    let cluster = "[cluster]\nname = \"web\"\ndatabase = \"mysql://cwmem@db/cwmem\"\n";
+    let config = config::parse_str("README.md", cluster).unwrap();
+    let host = any_host(&config, true);
+    let plan = plan(&config, Place::Template(&host));
+    assert_eq!(shown.len(), plan.alarms.len());
+    for row in shown {
+        let name = row[0].trim_matches('`');
+        let planned = plan.alarms.iter().find(|planned| planned.recipe.as_str() == name);
+        let alarm = &planned.unwrap_or_else(|| panic!("{name} is no alarm")).alarm;
+        let (sign, count) = (alarm.comparison.sign(), alarm.datapoints_to_alarm);
+        let code = [
+            format!("{}, {}", alarm.metric, alarm.statistic.words()),
+            format!("{sign} {}", alarm.threshold),
+            format!("{count} of {}", alarm.evaluation_periods),
+            alarm.missing_data.as_str().to_owned(),
+        ];
+        assert_eq!(row[2..], code, "{name}");
+    }
 }
 
 #[test]

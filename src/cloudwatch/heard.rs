@@ -98,7 +98,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 }
 
 /// An error and what caused it, each said once. `Display` only: `Debug` shows whole requests.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for part in sources(error).map(ToString::to_string) {
         if text.contains(&part) {

@@ -36,6 +36,7 @@ use tokio::task::JoinHandle;
 
 pub use action::statement;
 pub use alarms::SeenAlarm;
+pub use heard::chain as explained;
 
 pub struct CloudWatch {
     plan: Plan,
@@ -219,6 +220,24 @@ pub async fn credentials(
     // Files are read on the way.
     let found = tokio::task::spawn_blocking(move || runtime.block_on(client::credentials(plan)));
     found.await.map_err(|error| format!("looking for credentials failed: {error}"))?
+}
+
+/// The SDK's client for what isn't data, as alarms and dashboards; `region`: the instance's own.
+/// Asks nobody yet. The error is for people.
+pub async fn client(
+    settings: config::CloudWatch,
+    options: Options,
+    region: Option<String>,
+    now: Timestamp,
+) -> Result<(Client, String), String> {
+    let time = SigningTime::default();
+    time.set(now);
+    let plan = Plan { settings, options, region, time };
+    let runtime = Handle::current();
+    // Files are read on the way.
+    let built = tokio::task::spawn_blocking(move || runtime.block_on(client::build(plan)));
+    let ready = built.await.map_err(|error| format!("set-up failed: {error}"))??;
+    Ok((ready.client, ready.region))
 }
 
 impl Environment {

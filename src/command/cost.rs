@@ -68,6 +68,11 @@ fn text(estimate: &Estimate, question: &Question, prices: &Prices, limit: Option
         "List prices of {} in {}, US dollars: {}",
         prices.date, prices.region, prices.source
     );
+    let mut on_top = Table::new(&["ON TOP, WHERE PUT", "COUNT", "A MONTH"]).with_figures(1..3);
+    for Line { what, count, money } in &estimate.on_top {
+        on_top.row([what.clone(), format!("{count:.0}"), dollars(money.busy)]);
+    }
+    let _ = write!(text, "\n{on_top}");
     if let Some(limit) = limit.filter(|limit| total.busy > *limit) {
         let _ = writeln!(
             text,
@@ -94,12 +99,16 @@ fn object(estimate: &Estimate, question: &Question, prices: &Prices, limit: Opti
     let savings = estimate.savings.iter().map(|saving| {
         json!({"setting": saving.setting, "quiet": cents(saving.money.quiet), "busy": cents(saving.money.busy), "price": saving.price})
     });
+    let on_top = estimate.on_top.iter().map(
+        |line| json!({"what": line.what, "count": line.count, "cost": cents(line.money.busy)}),
+    );
     json!({
         "hosts": question.hosts,
         "free_tier": question.free_tier,
         "lines": lines.collect::<Vec<_>>(),
         "quiet": cents(estimate.total.quiet),
         "busy": cents(estimate.total.busy),
+        "on_top": on_top.collect::<Vec<_>>(),
         "max_monthly_cost": limit,
         "savings": savings.collect::<Vec<_>>(),
         "prices": {"source": prices.source, "date": prices.date, "region": prices.region},

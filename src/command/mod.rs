@@ -1,9 +1,11 @@
 //! The subcommands, one a file.
 
+pub mod alarms;
 pub mod check;
 pub mod cluster;
 pub mod completions;
 pub mod cost;
+pub mod dashboard;
 pub mod explain;
 pub mod history;
 pub mod import;

@@ -3,9 +3,11 @@
 
 use crate::batch::Batch;
 use crate::clock::Clock;
+use crate::cloudwatch;
 use crate::cloudwatch::{CloudWatch, Environment, Metadata, Options, SeenAlarm, Used};
 use crate::command::output::complain;
 use crate::config::Config;
+use crate::console::Console;
 use crate::dimension::DimensionName;
 use crate::environment::variable;
 use crate::identity::discover::discover;
@@ -102,6 +104,23 @@ pub fn cloudwatch(
     let options = Options { environment, metadata, ..Options::default() };
     let cloudwatch = CloudWatch::new(config.cloudwatch.clone(), options, clock);
     CloudWatchHere { cloudwatch, identity }
+}
+
+/// The SDK's client for alarms and dashboards, with its region. The error is for people.
+pub async fn console(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+) -> Result<Console, String> {
+    let may_ask = config.identity.imds && identity.is_on_ec2();
+    let environment = Environment::read();
+    let metadata = if may_ask || environment.names_metadata { Metadata::On } else { Metadata::Off };
+    let options = Options { environment, metadata, ..Options::default() };
+    let region = identity.known(&DimensionName::Region).map(str::to_owned);
+    let now = clock.now().wall;
+    let settings = config.cloudwatch.clone();
+    let (client, _) = cloudwatch::client(settings, options, region, now).await?;
+    Ok(Console::new(&client))
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,9 +1,11 @@
 //! `cwmem policy`: the least rights that this configuration needs, in the form that is wanted.
 
-use crate::command::output;
+use crate::command::dashboard::default_name;
+use crate::command::{output, outside};
 use crate::config::Config;
+use crate::dimension::DimensionName;
 use crate::exit::Exit;
-use crate::policy::{cloudformation, policy, policy_of_assumed_role, terraform};
+use crate::policy::{Package, cloudformation, operator, policy, policy_of_assumed_role, terraform};
 use std::fmt::Write;
 
 #[derive(Debug, clap::Args)]
@@ -14,6 +16,15 @@ pub struct Options {
     /// The policy of the role that cloudwatch.assume_role names, in its own account
     #[arg(long, conflicts_with = "format")]
     assumed_role: bool,
+    /// The policy of whoever runs `cwmem alarms` and `cwmem dashboard` with --apply or --verify
+    #[arg(long, conflicts_with_all = ["format", "assumed_role"])]
+    operator: bool,
+    /// Of user data: the package, s3://BUCKET/KEY or https://HOST/PATH
+    #[arg(long, value_name = "URL", requires = "sha256")]
+    package: Option<String>,
+    /// Of user data: the package's SHA-256
+    #[arg(long, value_name = "HEX", requires = "package")]
+    sha256: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,6 +35,8 @@ enum Format {
     Cloudformation,
     /// The same for Terraform
     Terraform,
+    /// A script for an instance's user data, which installs --package if its checksum is --sha256
+    UserData,
 }
 
 pub fn run(config: &Config, options: &Options) -> Exit {
@@ -36,11 +49,34 @@ pub fn run(config: &Config, options: &Options) -> Exit {
             }
         };
     }
+    if options.operator {
+        let identity = outside::identity(config);
+        let region = identity.known(&DimensionName::Region).map(str::to_owned);
+        let region = region.or_else(|| outside::local(config).region);
+        let name = default_name(&config.alarms.prefix);
+        let policy = operator(config, region.as_deref(), &name);
+        return output::show(format_args!("{policy:#}\n"), Exit::Ok);
+    }
     let mut text = String::new();
     let _ = match options.format {
         Format::Json => writeln!(text, "{:#}", policy(config)),
         Format::Cloudformation => writeln!(text, "{:#}", cloudformation(config)),
         Format::Terraform => write!(text, "{}", terraform(config)),
+        Format::UserData => return user_data(options),
     };
     output::show(text, Exit::Ok)
+}
+
+fn user_data(options: &Options) -> Exit {
+    let (Some(url), Some(sha256)) = (&options.package, &options.sha256) else {
+        output::complain("--format user-data takes --package URL and --sha256 HEX");
+        return Exit::Usage;
+    };
+    match Package::new(url, sha256) {
+        Ok(package) => output::show(package.user_data(), Exit::Ok),
+        Err(bad) => {
+            output::complain(bad);
+            Exit::Usage
+        }
+    }
 }

@@ -74,10 +74,15 @@ pub fn tenths(field: &mut Field<'_>, range: RangeInclusive<Duration>) -> Option<
 
 /// "15%" is 0.15.
 pub fn share(field: &mut Field<'_>) -> Option<f64> {
+    percent(field).map(|percent| percent / 100.0)
+}
+
+/// "15%" is 15.
+pub fn percent(field: &mut Field<'_>) -> Option<f64> {
     let expected = "a percentage from \"0%\" to \"100%\"";
     match &field.node.value {
-        Value::String(text) => match parse_share(text) {
-            Some(share) => Some(share),
+        Value::String(text) => match parse_percent(text) {
+            Some(percent) => Some(percent),
             None => field.refuse(expected),
         },
         Value::Integer(number) | Value::Float(number) => {
@@ -230,12 +235,12 @@ fn parse_duration(text: &str) -> Option<Duration> {
     short.then(|| humantime::parse_duration(text).ok()).flatten()
 }
 
-fn parse_share(text: &str) -> Option<f64> {
+fn parse_percent(text: &str) -> Option<f64> {
     let number = text.strip_suffix('%')?;
     // f64's own syntax is wider: signs, exponents, infinity.
     let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let share = number.parse::<f64>().ok()? / 100.0;
-    (plain && share <= 1.0).then_some(share)
+    let percent = number.parse::<f64>().ok()?;
+    (plain && percent <= 100.0).then_some(percent)
 }
 
 /// In quotes, in the largest unit that leaves a whole number.

@@ -1,5 +1,6 @@
 //! The configuration: every key, its default and its meaning, checked once and as a whole.
 
+mod alarms;
 mod cluster;
 mod cost;
 mod doubles;
@@ -21,6 +22,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use alarms::{Alarms, Recipe};
 pub use cluster::{BadUrl, Cluster, Tls};
 pub use cost::{Cost, MAX_HOSTS};
 pub use load::{DEFAULT_PATH, Overrides, load, parse_str};
@@ -58,6 +60,7 @@ pub struct Config {
     pub spool: Spool,
     /// `None`: a host on its own.
     pub cluster: Option<Cluster>,
+    pub alarms: Alarms,
     pub cost: Cost,
     pub log: Log,
 }

@@ -1,5 +1,6 @@
 //! Every key: its section, name, default, type and rule, each said here and nowhere else.
 
+use crate::config::alarms;
 use crate::config::cluster;
 use crate::config::cost;
 use crate::config::kind::{self, words};
@@ -23,6 +24,7 @@ pub fn read(reader: &mut Reader) -> Config {
     let metrics = reader.section("metrics", |section| metrics::read(section, &pairs));
     let cgroups = reader.section("cgroups", |section| scopes::cgroups(section, &metrics));
     let processes = reader.section("processes", |section| scopes::processes(section, &metrics));
+    let alarms = reader.section("alarms", |section| alarms::read(section, &metrics));
     let dimensions = pairs.into_iter().filter_map(|pair| Some((pair.name, pair.value?))).collect();
     Config {
         sample,
@@ -38,6 +40,7 @@ pub fn read(reader: &mut Reader) -> Config {
         recorder: reader.section("recorder", recorder),
         spool: reader.section("spool", spool),
         cluster: reader.section("cluster", |section| cluster::read(section, &period)),
+        alarms,
         cost: reader.section("cost", cost::read),
         log: reader.section("log", log),
     }

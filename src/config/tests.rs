@@ -807,3 +807,50 @@ g = { name = "" }
             f:4: processes.a: expected nothing, while a set of metrics.dimensions has a dimension Process of its own or 30 dimensions, found a table"#]],
     );
 }
+
+#[test]
+fn alarms() {
+    check(
+        r#"
+[alarms]
+enabled = ["tickets", "page", "page"]
+prefix = "my alarms"
+ticket_above = "97%"
+stall_warning_from = "50%"
+stall_critical_from = "45%"
+headroom_below = 5
+actions = ["arn:aws-us-gov:sns:us-gov-west-1:123456789012:memory", "memory", "arn:aws:sns:a:1:b c"]
+ok_actions = ["arn:aws:sns:a:1:b", "arn:aws:sns:a:1:c", "arn:aws:sns:a:1:d", "arn:aws:sns:a:1:e", "arn:aws:sns:a:1:f", "arn:aws:sns:a:1:g"]
+target_used = "75%"
+"#,
+        expect![[r#"
+            f:3: alarms.enabled: expected "ticket", "page", "stall-warning", "stall-critical", "oom-kill", "silent", "headroom" or "members-missing", found "tickets"; did you mean "ticket"?
+            f:3: alarms.enabled: expected each name once, found "page"
+            f:4: alarms.prefix: expected what the names of alarms begin with: 1 to 64 letters, digits and - _ . / :, found "my alarms"
+            f:5: alarms.ticket_above: expected at most alarms.page_from, which is "95%", found "97%"
+            f:7: alarms.stall_critical_from: expected at least alarms.stall_warning_from, which is "50%", found "45%"
+            f:8: alarms.headroom_below: expected a percentage from "0%" to "100%", found 5; write "5%"
+            f:9: alarms.actions: expected an ARN such as "arn:aws:sns:eu-central-1:123456789012:memory", of any partition, found "memory"
+            f:9: alarms.actions: expected an ARN such as "arn:aws:sns:eu-central-1:123456789012:memory", of any partition, found "arn:aws:sns:a:1:b c"
+            f:10: alarms.ok_actions: expected at most 5 ARNs, found a list; it has 6
+            f:11: alarms.target_used: expected a set of the group alone in metrics.dimensions beside it, such as ["AutoScalingGroupName"], and MemoryUsedPercent in metrics.enabled, found "75%""#]],
+    );
+    check(
+        "[alarms]\ntarget_used = \"0%\"\n",
+        expect![[r#"f:2: alarms.target_used: expected a percentage above "0%", found "0%""#]],
+    );
+    check(
+        "[alarms]\nscale_in = true\n",
+        expect![
+            "f:2: alarms.scale_in: expected alarms.target_used beside it: without it nothing is scaled, found true"
+        ],
+    );
+    let group = "metrics.dimensions = [[\"InstanceId\"], [\"AutoScalingGroupName\"]]\n";
+    let alarms = accepted(&format!(
+        "{group}[alarms]\ntarget_used = \"70%\"\nscale_in = true\nactions = [\"arn:aws-cn:sns:cn-north-1:1:a\"]\npage_from = \"99.5%\"\nticket_above = \"99%\"\n"
+    ))
+    .alarms;
+    assert_eq!((alarms.target_used, alarms.scale_in), (Some(70.0), true));
+    assert_eq!((alarms.ticket_above, alarms.page_from), (99.0, 99.5));
+    assert_eq!(alarms.urgent_actions, alarms.actions);
+}

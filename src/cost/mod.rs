@@ -4,6 +4,8 @@ mod prices;
 
 pub use prices::Prices;
 
+use crate::alarms::place::{Place, any_host};
+use crate::alarms::recipe::plan;
 use crate::batch;
 use crate::config::Config;
 use crate::series::{Series, Whose, series};
@@ -49,6 +51,8 @@ pub struct Saving {
 pub struct Estimate {
     pub lines: Vec<Line>,
     pub total: Money,
+    /// What would come to it, where it was put at CloudWatch.
+    pub on_top: Vec<Line>,
     pub savings: Vec<Saving>,
 }
 
@@ -60,7 +64,30 @@ pub fn estimate(config: &Config, question: &Question, prices: &Prices) -> Estima
         let money = Money { quiet: total.quiet - cheaper.quiet, busy: total.busy - cheaper.busy };
         (money.busy > HALF_A_CENT).then_some(Saving { setting, money, price })
     });
-    Estimate { savings: savings.collect(), lines, total }
+    let on_top = on_top(config, question, prices);
+    Estimate { savings: savings.collect(), lines, total, on_top }
+}
+
+/// The alarms of `cwmem alarms`, and one dashboard, which shows any host.
+fn on_top(config: &Config, question: &Question, prices: &Prices) -> Vec<Line> {
+    let host = any_host(config, question.on_ec2);
+    let plan = plan(config, Place::Template(&host));
+    let count = |high: bool| -> u64 {
+        let some = plan.alarms.iter().filter(|one| (one.alarm.period < MINUTE) == high);
+        some.map(|one| if one.whose == Whose::Host { question.hosts } else { 1 }).sum()
+    };
+    let free = if question.free_tier { prices.free.clone() } else { Default::default() };
+    let line = |what: &str, count: u64, free: u64, price: f64| {
+        let money = count.saturating_sub(free) as f64 * price;
+        let money = Money { quiet: money, busy: money };
+        Line { what: what.to_owned(), count: count as f64, money }
+    };
+    let alarms = [
+        line("alarms", count(false), free.alarms, prices.alarm.standard),
+        line("high-resolution alarms", count(true), 0, prices.alarm.high_resolution),
+    ];
+    let alarms = alarms.into_iter().filter(|line| line.count > 0.0);
+    alarms.chain([line("a dashboard", 1, free.dashboards, prices.dashboard)]).collect()
 }
 
 fn lines(config: &Config, question: &Question, prices: &Prices) -> Vec<Line> {
@@ -167,6 +194,7 @@ fn sum(lines: &[Line]) -> Money {
     })
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 /// What isn't worth a line.
 const HALF_A_CENT: f64 = 0.005;
@@ -213,6 +241,24 @@ mod tests {
         assert_eq!((format!("{quiet:.2}"), format!("{busy:.2}")), ("0.74".into(), "1.64".into()));
         let shared = "[metrics]\nenabled = [\"MemoryUsedPercent\"]\ndimensions = [[\"AutoScalingGroupName\"]]\n";
         assert_eq!(format!("{:.2}", total(shared, 100, false).busy), "44.10");
+    }
+
+    #[test]
+    fn alarms_and_dashboards_come_on_top() {
+        let told = |text: &str, hosts, free_tier| {
+            let config = parse_str("test", text).unwrap();
+            let question = Question { on_ec2: true, hosts, free_tier };
+            let estimate = estimate(&config, &question, &Prices::shipped().unwrap());
+            let line = |line: &Line| format!("{} {} {:.2}", line.count, line.what, line.money.busy);
+            estimate.on_top.iter().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(told("", 1, false), ["6 alarms 0.60", "1 a dashboard 3.00"]);
+        assert_eq!(told("", 10, true), ["60 alarms 5.00", "1 a dashboard 0.00"]);
+        let group = "metrics.dimensions = [[\"InstanceId\"], [\"AutoScalingGroupName\"]]\n";
+        // Five of each host, and five of the group.
+        assert_eq!(told(group, 100, false)[0], "505 alarms 50.50");
+        let fast = "publish.period = \"10s\"\n";
+        assert_eq!(told(fast, 2, true)[0], "12 high-resolution alarms 3.60");
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub struct Prices {
     pub hours_a_month: f64,
     metric: Vec<Tier>,
     request: Request,
+    pub alarm: Alarm,
+    /// Of each, however many metrics are on it.
+    pub dashboard: f64,
     pub free: Free,
 }
 
@@ -31,12 +34,24 @@ struct Request {
     thousand: f64,
 }
 
+/// Of each, on one metric.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alarm {
+    pub standard: f64,
+    /// Its period is shorter than a minute.
+    pub high_resolution: f64,
+}
+
 /// What a month has for nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Free {
     pub metrics: u64,
     pub requests: u64,
+    /// Standard ones only.
+    pub alarms: u64,
+    pub dashboards: u64,
 }
 
 impl Prices {

@@ -8,7 +8,7 @@ module Cwmem
     # The sections of cwmem.toml; cwmem_config has a property for each.
     SECTIONS = %w(
       sample metrics cgroups processes dimensions publish pressure cloudwatch identity state recorder spool
-      cluster cost log
+      cluster alarms cost log
     ).freeze
 
     # A reload that changes one of these is refused by the agent (cwmem.toml(5)).
