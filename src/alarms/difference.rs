@@ -58,7 +58,7 @@ pub fn differences<'a>(
 }
 
 /// Whether an alarm is about this host, or about what it publishes in common with others: what its
-/// dimensions say is true of this host.
+/// dimensions say is true of this host. One without a metric, made of an expression, is somebody's own.
 pub fn is_about(identity: &Identity, cluster: Option<&str>, existing: &Existing) -> bool {
     let is_true = |pair: &Dimension| {
         if pair.name == CLUSTER {
@@ -76,7 +76,8 @@ pub fn is_about(identity: &Identity, cluster: Option<&str>, existing: &Existing)
         let is_host = DimensionSet(vec![member]).is_of_one_host();
         is_host && is_true(pair)
     });
-    names_host || existing.dimensions.iter().all(is_true)
+    let has_metric = existing.properties.contains_key("MetricName");
+    has_metric && (names_host || existing.dimensions.iter().all(is_true))
 }
 
 /// The same form as `Existing::properties`.
@@ -116,3 +117,35 @@ fn sorted(list: &Value) -> Vec<String> {
 pub const ACTIONS: &str = "AlarmActions";
 pub const OK_ACTIONS: &str = "OKActions";
 const CLUSTER: &str = crate::cluster::summary::DIMENSION;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::fixture::{Given, nitro};
+
+    #[test]
+    fn alarms_are_about_a_host_by_what_their_dimensions_say() {
+        let identity = Given::default().on(&nitro());
+        let about = |pairs: &[(&str, &str)]| {
+            let pair = |(name, value): &(&str, &str)| Dimension {
+                name: (*name).to_owned(),
+                value: (*value).to_owned(),
+            };
+            let mut existing = Existing {
+                name: "cwmem-x".to_owned(),
+                dimensions: pairs.iter().map(pair).collect(),
+                properties: Map::new(),
+            };
+            assert!(!is_about(&identity, Some("web"), &existing), "it has no metric");
+            existing.properties.insert("MetricName".to_owned(), "MemoryUsedPercent".into());
+            is_about(&identity, Some("web"), &existing)
+        };
+        let this = ("InstanceId", "i-0123456789abcdef0");
+        assert!(about(&[]) && about(&[this]) && about(&[("Cluster", "web")]));
+        assert!(about(&[this, ("ImageId", "ami-of-an-earlier-start")]));
+        assert!(about(&[("Environment", "production")]));
+        assert!(!about(&[("InstanceId", "i-00000000000000001")]));
+        assert!(!about(&[("Cluster", "db")]) && !about(&[("Environment", "test")]));
+        assert!(!about(&[("AutoScalingGroupName", "web")]), "which group isn't known");
+    }
+}
