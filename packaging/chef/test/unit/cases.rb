@@ -88,6 +88,7 @@ module Cases
     'recorder' => { 'duration' => '2h' },
     'spool' => { 'max_bytes' => '16MiB', 'max_requests_per_second' => 2 },
     'cluster' => { 'name' => 'web', 'host' => 'db.internal', 'user' => 'cw-mem$1', schema: 'cwmem', 'password_file' => %q(/etc/Passwörter/"x" # y) },
+    'alarms' => { 'prefix' => 'db:', 'page_from' => '97.5%', 'actions' => ['arn:aws-cn:sns:cn-north-1:123456789012:memory'] },
     'cost' => { 'hosts' => 3, 'max_monthly_cost' => 250.0 },
     'log' => { 'level' => :warn, 'format' => 'json' }
   }.freeze
