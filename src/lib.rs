@@ -85,6 +85,8 @@ pub mod dashboard;
 
 pub mod console;
 
+pub mod replay;
+
 pub mod cost;
 pub mod policy;
 

@@ -1,8 +1,9 @@
 //! A recording as a picture of text: fitted to a terminal, nothing averaged away.
 
+use crate::history::axis::{Ink, axis};
 use crate::history::picture::{Column, Picture, size};
 use crate::history::points::Spread;
-use crate::history::scale::{ticks, top};
+use crate::history::scale::top;
 use crate::history::span::{clock, date, words};
 use crate::table::Table;
 
@@ -17,11 +18,21 @@ pub struct Canvas {
     pub ascii: bool,
 }
 
+impl Canvas {
+    /// Without characters that it can't show.
+    pub fn fit(self, text: String) -> String {
+        match self.ascii {
+            true => text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect(),
+            false => text,
+        }
+    }
+}
+
 /// The whole text, ending in a line break.
 pub fn chart(picture: &Picture, canvas: Canvas) -> String {
     let width = canvas.width.clamp(NARROWEST, WIDEST) - GUTTER;
     let columns = picture.columns(width);
-    let ink = if canvas.ascii { &ASCII } else { &BLOCKS };
+    let ink = Ink::of(canvas);
     let mut text = format!("Memory of {}, {}\n\n", picture.owner, words(picture.span));
     text += &format!("used %{}\n", legend(picture, width, ink));
     let used = Plot { columns: &columns, value: |column| column.used, top: 100.0, ink };
@@ -45,23 +56,7 @@ pub fn chart(picture: &Picture, canvas: Canvas) -> String {
         text += &note;
         text.push('\n');
     }
-    if canvas.ascii {
-        text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
-    } else {
-        text
-    }
-}
-
-/// The characters that a chart is drawn with.
-struct Ink {
-    /// From the lowest part of a cell filled to the whole.
-    levels: &'static [char],
-    /// Between the lowest and the highest reading.
-    range: char,
-    axis: char,
-    tick: char,
-    side: char,
-    mark: char,
+    canvas.fit(text)
 }
 
 /// One chart on its own axis.
@@ -112,24 +107,10 @@ impl Plot<'_> {
         if ends_here { self.ink.levels[high - 1] } else { self.ink.range }
     }
 
-    /// The axis with its labels below it.
     fn axis(&self, picture: &Picture) -> String {
-        let width = self.columns.len();
-        let seen = |column: &Column| if column.seen { self.ink.axis } else { ' ' };
-        let mut axis: Vec<char> = self.columns.iter().map(seen).collect();
-        let mut labels = vec![' '; width + GUTTER];
-        for tick in ticks(picture.span, width / TICK_WIDTH) {
-            let passed = tick.second.abs_diff(picture.span.from);
-            let place = (passed as usize).saturating_mul(width) / picture.span.seconds() as usize;
-            let start = (GUTTER + place).saturating_sub(tick.label.len() / 2);
-            let start = start.min((width + GUTTER).saturating_sub(tick.label.len()));
-            if let Some(cell) = axis.get_mut(place) {
-                *cell = self.ink.tick;
-            }
-            labels.iter_mut().skip(start).zip(tick.label.chars()).for_each(|(cell, c)| *cell = c);
-        }
-        let (axis, labels): (String, String) = (axis.iter().collect(), labels.iter().collect());
-        format!("{:>5} {}{}\n{}\n", 0, self.ink.mark, axis.trim_end(), labels.trim_end())
+        let seen: Vec<bool> = self.columns.iter().map(|column| column.seen).collect();
+        let (axis, labels) = axis(picture.span, &seen, GUTTER, self.ink);
+        format!("{:>5} {}{axis}\n{labels}\n", 0, self.ink.mark)
     }
 }
 
@@ -196,21 +177,9 @@ fn peaks(picture: &Picture) -> String {
     text
 }
 
-const BLOCKS: Ink = Ink {
-    levels: &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
-    range: '▒',
-    axis: '─',
-    tick: '┴',
-    side: '│',
-    mark: '┼',
-};
-const ASCII: Ink =
-    Ink { levels: &['.', ':', '#'], range: '|', axis: '-', tick: '+', side: '|', mark: '+' };
 /// The label, a space and the side.
 const GUTTER: usize = 7;
-const NARROWEST: usize = 40;
-const WIDEST: usize = 400;
-/// Columns that a label of the time axis needs.
-const TICK_WIDTH: usize = 12;
+pub const NARROWEST: usize = 40;
+pub const WIDEST: usize = 400;
 /// Of the ten that are recorded.
 pub const SHOWN_PROCESSES: usize = 5;

@@ -3,6 +3,7 @@
 //! Nothing is averaged: a column of a picture that covers many seconds keeps their highest reading
 //! and their lowest.
 
+pub mod axis;
 pub mod chart;
 pub mod lines;
 pub mod peaks;

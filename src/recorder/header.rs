@@ -48,6 +48,11 @@ pub enum HeadingError {
     Capacity { capacity: u32, length: u64 },
 }
 
+/// Whether these bytes begin as a ring does.
+pub fn is_ring(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC.as_bytes())
+}
+
 impl Heading {
     /// Bytes of one record.
     pub fn record_size(&self) -> usize {
