@@ -18,6 +18,8 @@ mod hostile;
 mod once;
 #[path = "commands/pages.rs"]
 mod pages;
+#[path = "commands/replay.rs"]
+mod replay;
 #[path = "commands/spool.rs"]
 mod spool;
 #[path = "commands/surroundings.rs"]

@@ -10,6 +10,7 @@ use crate::alarms::template::{Sheet, cloudformation, shell, terraform};
 use crate::clock::Clock;
 use crate::command::output::{self, complain};
 use crate::command::outside;
+use crate::command::replay;
 use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -39,6 +40,8 @@ pub struct Options {
     /// Compare what is at CloudWatch with what should be, orphans too
     #[arg(long)]
     verify: bool,
+    #[command(flatten)]
+    replay: replay::Options,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -74,6 +77,9 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
     match options.format {
         Some(Format::Json) | None => {
             let plan = chosen(plan(config, Place::Here(&identity)), options);
+            if options.replay.is_wanted() {
+                return replay(config, options, &plan);
+            }
             if options.apply || options.verify {
                 return compare(config, &identity, &plan, options, clock).await;
             }
@@ -116,6 +122,18 @@ fn chosen(mut plan: Plan, options: &Options) -> Plan {
         plan.notes.push(BOTH.to_owned());
     }
     plan
+}
+
+/// What a host records is a part only of the series that it shares with others: unless they are asked
+/// for, the alarms on those aren't replayed.
+fn replay(config: &Config, options: &Options, plan: &Plan) -> Exit {
+    let own = |planned: &&Planned| options.only.is_some() || planned.whose == Whose::Host;
+    let alarms: Vec<Alarm> =
+        plan.alarms.iter().filter(own).map(|planned| planned.alarm.clone()).collect();
+    if alarms.is_empty() {
+        return show(String::new(), &Plan { alarms: Vec::new(), ..plan.clone() });
+    }
+    replay::replay(&alarms, config, &options.replay)
 }
 
 /// A plan without alarms is a finding: whoever asks for alarms expects some.

@@ -12,10 +12,14 @@ pub mod import;
 pub mod lock;
 pub mod man;
 pub mod once;
-/// Not commands: what several of them share.
-pub mod output;
-pub mod outside;
 pub mod policy;
+pub mod replay;
 pub mod run;
 pub mod spool;
 pub mod status;
+
+// Not commands: what several of them share.
+pub mod kept;
+pub mod output;
+pub mod outside;
+pub mod terminal;

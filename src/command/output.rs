@@ -24,6 +24,17 @@ pub fn show(text: impl Display, exit: Exit) -> Exit {
     }
 }
 
+/// Whether what was written to `place` is there.
+pub fn written(result: io::Result<()>, place: &str) -> Exit {
+    match result {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            complain(format_args!("cannot write {place}: {error}"));
+            Exit::Unavailable
+        }
+    }
+}
+
 /// Says on standard error what is amiss; where that is gone too, nobody is left to tell.
 pub fn complain(text: impl Display) {
     let _ = writeln!(io::stderr(), "cwmem: {text}");
