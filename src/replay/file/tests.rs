@@ -110,9 +110,13 @@ fn a_table() {
     );
 }
 
+/// With a first minute.
+fn table(rows: &str) -> String {
+    format!("time,MemoryUsedPercent\n2026-11-23T14:00:00Z,40\n{rows}")
+}
+
 #[test]
 fn mistakes_name_line_and_field() {
-    let table = |rows: &str| format!("time,MemoryUsedPercent\n2026-11-23T14:00:00Z,40\n{rows}");
     check(
         &table("2026-11-23T14:01:00Z,forty"),
         expect![[r#"
@@ -143,6 +147,10 @@ fn mistakes_name_line_and_field() {
         line 5, MemoryUsedPercent: expected a number or nothing, found "x"
     "#]],
     );
+}
+
+#[test]
+fn mistakes_of_quotes_and_repetitions_name_their_line() {
     check(
         &table("2026-11-23T14:01:00Z,\"41"),
         expect![[r#"
@@ -161,6 +169,10 @@ fn mistakes_name_line_and_field() {
         line 3, MemoryUsedPercent: expected one series of MemoryUsedPercent of one host, found 41 and 40 for the same period
     "#]],
     );
+}
+
+#[test]
+fn mistakes_of_times_and_headers_name_their_line() {
     check(
         &table("2026-11-23T14:00:30Z,41\n2026-11-23T14:01:15Z,41"),
         expect![[r#"
