@@ -19,6 +19,9 @@ const START: i64 = 1_795_442_400;
 const HOUR: i64 = 3_600;
 const OWNER: &str = "i-0123456789abcdef0";
 
+/// What a host is like in each second of an hour.
+type Story = fn(i64) -> Second;
+
 /// What a second of a host is like.
 struct Second {
     used_percent: f64,
@@ -127,15 +130,14 @@ fn shown(file: &Path, arguments: &[&str]) -> String {
 fn the_readme_shows_what_alarms_would_have_done() {
     let readme = fs::read_to_string("README.md").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let stories: [(&str, fn(i64) -> Second); 3] =
-        [("leak", leak), ("spike", spike), ("flapping", flapping)];
+    let stories: [(&str, Story); 3] = [("leak", leak), ("spike", spike), ("flapping", flapping)];
     let mut missing = String::new();
     for (name, story) in stories {
         let path = folder.path().join(name);
         record(&path, story);
         let block = format!("$ cwmem alarms --replay {name}\n{}```\n", shown(&path, &[]));
         if !readme.contains(&block) {
-            let _ = write!(missing, "{block}\n");
+            let _ = writeln!(missing, "{block}");
         }
     }
     assert!(missing.is_empty(), "the README lacks\n{missing}");

@@ -101,11 +101,11 @@ fn page(alarms: &[MadeUpAlarm], body: &[u8]) -> Result<Value, Fault> {
         })?,
         None => 0,
     };
-    let end = (from + usize::try_from(most).unwrap()).min(alarms.len());
-    let shown = alarms[from..end].iter().map(|alarm| Value::Map(alarm.0.clone()));
+    let most = usize::try_from(most).expect("at most 100");
+    let shown = alarms.iter().skip(from).take(most).map(|alarm| Value::Map(alarm.0.clone()));
     let mut members = vec![("MetricAlarms", Value::Array(shown.collect()))];
-    if end < alarms.len() {
-        members.push(("NextToken", Value::from(end.to_string())));
+    if from + most < alarms.len() {
+        members.push(("NextToken", Value::from((from + most).to_string())));
     }
     Ok(map(members))
 }
