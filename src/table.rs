@@ -23,8 +23,24 @@ impl Table {
 
     /// Adds a row; cells beyond the header's are left out.
     pub fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(cells.into_iter().map(Into::into).take(self.columns).collect());
+        let cells = cells.into_iter().map(|cell| printable(cell.into()));
+        self.rows.push(cells.take(self.columns).collect());
     }
+}
+
+/// A name that somebody else gave must not move the terminal's cursor.
+pub fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut escaped = String::new();
+    for character in text.chars() {
+        match character.is_control() {
+            true => escaped.extend(character.escape_debug()),
+            false => escaped.push(character),
+        }
+    }
+    escaped
 }
 
 impl fmt::Display for Table {
@@ -65,5 +81,12 @@ mod tests {
             longer  −         12
         "#]]
         .assert_eq(&table.to_string());
+    }
+
+    #[test]
+    fn what_would_steer_a_terminal_is_escaped() {
+        let mut table = Table::new(&["NAME"]);
+        table.row(["\u{1b}[2J grün\n"]);
+        assert_eq!(table.to_string(), "NAME\n\\u{1b}[2J grün\\n\n");
     }
 }

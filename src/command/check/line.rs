@@ -1,7 +1,7 @@
 //! One thing that was looked at: its state, the evidence, and what to do.
 
 use crate::exit::Exit;
-use crate::table::Table;
+use crate::table::{Table, printable};
 use serde::Serialize;
 
 /// As `cwmem check --json` prints it; a remedy that isn't needed is absent.
@@ -85,7 +85,7 @@ pub(super) fn for_people(lines: &[Line]) -> String {
     let mut text = table.to_string();
     let mut separator = "\n";
     for line in lines.iter().filter(|line| !line.remedy.is_empty()) {
-        text += &format!("{separator}{}: {}\n", line.check, line.remedy);
+        text += &format!("{separator}{}: {}\n", line.check, printable(line.remedy.clone()));
         separator = "";
     }
     text
