@@ -56,7 +56,9 @@ def built():
 def run(name, program):
     """What it printed, if it failed."""
     begin = time.monotonic()
-    finished = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    # Cargo says so too.
+    environment = dict(os.environ, CARGO_MANIFEST_DIR=os.getcwd())
+    finished = subprocess.run([program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     text = f"\n=== {name}, {time.monotonic() - begin:.0f} s\n{finished.stdout}"
     if finished.returncode:
         text += f"=== {name} failed with status {finished.returncode}\n"
