@@ -52,6 +52,8 @@ pub mod config;
 
 pub mod import;
 
+pub mod http_client;
+
 pub mod identity;
 
 pub mod sink;

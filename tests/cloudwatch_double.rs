@@ -20,12 +20,10 @@ use aws_sdk_cloudwatch::config::{BehaviorVersion, Config, Region, SharedHttpClie
 use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use support::cloudwatch::{
     Behaviour, Clock, Double, Fault, Figures, Poison, Seen, Series, Statistics,
 };
+use support::http::{plain, tls};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const TEN_SECONDS: Duration = Duration::from_secs(10);
@@ -248,17 +246,4 @@ fn config(http: &SharedHttpClient, url: &str) -> aws_sdk_cloudwatch::config::Bui
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_timeout(TEN_SECONDS).build())
         .http_client(http.clone())
-}
-
-fn plain() -> SharedHttpClient {
-    Builder::new().build_http()
-}
-
-fn tls(ca_pem: &str) -> SharedHttpClient {
-    let trust = TrustStore::empty().with_pem_certificate(ca_pem.as_bytes());
-    let context = TlsContext::builder().with_trust_store(trust).build().unwrap();
-    Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(context)
-        .build_https()
 }

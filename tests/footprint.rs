@@ -143,6 +143,5 @@ fn a_minute_at_the_defaults_is_cheap() {
     assert!(cpu <= 1.0 + 36.0 / span, "{cpu} CPU seconds an hour, to a tick");
     // All but the seconds in which a period is closed or sent allocate nothing.
     assert!(quiet * 10 >= minutes * 8, "{seconds:?}");
-    // It shall be 6 MiB; until it is, it shall not grow.
-    assert!(size <= 13 * 512 * 1_024, "{size}");
+    assert!(size <= 6 * 1_024 * 1_024, "{size}");
 }

@@ -111,7 +111,7 @@ impl Moto {
             .credentials_provider(Credentials::new("AKIDTEST", "secret", None, None, "test"))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeout)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(support::http::plain())
             .build();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let put = Client::from_conf(config).put_metric_data();

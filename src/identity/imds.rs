@@ -2,6 +2,8 @@
 //!
 //! It is never asked through a proxy, and no answer may be long. Trying again is the caller's.
 
+use crate::http_client;
+use crate::http_client::Late;
 use crate::identity::document::{self, Document};
 use aws_config::imds::client::error::{ImdsError, TokenError};
 use aws_config::imds::client::{Client, SensitiveString};
@@ -16,6 +18,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
+use rustls::RootCertStore;
 use std::error::Error;
 use std::time::Duration;
 
@@ -176,10 +179,9 @@ fn answer(
         Err(error) => Err(match refusal(&error) {
             Some(reason) => Failure::NoToken(reason),
             None => {
+                let mute = matches!(Late::find(&error), Some(Late::Reading(_)));
                 let cause = cause(&error);
-                // The client's errors have no kinds; a test holds its words.
-                let connected = cause.contains("read timeout");
-                if connected { Failure::Mute(cause) } else { Failure::NoAnswer(cause) }
+                if mute { Failure::Mute(cause) } else { Failure::NoAnswer(cause) }
             }
         }),
     }
@@ -236,10 +238,14 @@ fn builder(
 }
 
 fn http_client() -> SharedHttpClient {
-    // No idle connection is kept: rounds are rare, and a descriptor isn't for nothing. Without a
-    // proxy's configuration this client uses none, whatever the environment says.
-    let plain = aws_smithy_http_client::Builder::new().pool_max_idle_per_host(0).build_http();
-    SharedHttpClient::new(Bounded(plain))
+    // No idle connection is kept: rounds are rare, and a descriptor isn't for nothing.
+    SharedHttpClient::new(Bounded(http_client::new(http_client::Plan {
+        proxies: http_client::no_proxies(),
+        trusted: Some(RootCertStore::empty()),
+        connect: TIMEOUT,
+        read: TIMEOUT,
+        idle: Duration::ZERO,
+    })))
 }
 
 /// Reads no answer beyond `LONGEST_ANSWER`: the SDK itself would keep whatever comes.

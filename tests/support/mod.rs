@@ -13,6 +13,7 @@
 pub mod agent;
 pub mod api;
 pub mod cloudwatch;
+pub mod http;
 pub mod imds;
 pub mod mariadb;
 pub mod moto;
