@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package guest-image guest test-guest bench soak footprint fuzz clean
+.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package package-all reproducible emulated guest-image guest test-guest bench soak footprint fuzz clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -57,6 +57,9 @@ target/.apt-installed: tests/apt.txt
 target/.apt-packaging: packaging/apt.txt
 	$(install-packages)
 
+target/.apt-emulated: packaging/apt-emulated.txt
+	$(install-packages)
+
 target/.apt-guest: tests/guest/apt.txt
 	$(install-packages)
 
@@ -82,12 +85,42 @@ docs:
 unit: tools release simulation
 	RUST_TEST_THREADS=4 tests/side-by-side.py
 
-# A .deb and an .rpm of the release binary in target/package.
-package: release target/.apt-packaging
-	packaging/check-binary.sh target/release/cwmem
-	packaging/package.sh
+# What cross-compiling needs of PyPI.
+target/venv-packaging/.installed: packaging/requirements.txt target/.apt-packaging
+	python3 -m venv target/venv-packaging
+	target/venv-packaging/bin/pip install -q --disable-pip-version-check -r packaging/requirements.txt
+	touch $@
+
+# target/portable/KIND/cwmem, as it is packed: for glibc 2.26 and later, or static.
+portable-%: target/venv-packaging/.installed
+	packaging/portable.sh $*
+
+# A .deb and an .rpm for this machine's architecture in target/package.
+ARCHITECTURE := $(shell uname -m)
+package: portable-$(ARCHITECTURE)
+	packaging/package.sh --binary target/portable/$(ARCHITECTURE)/cwmem
+	$(check-packages)
+
+# The packages of both architectures, and for both a tarball with a static binary.
+package-all: portable-x86_64 portable-aarch64 portable-x86_64-musl portable-aarch64-musl
+	for kind in x86_64 aarch64 x86_64-musl aarch64-musl; do \
+	    packaging/package.sh --binary target/portable/$$kind/cwmem \
+	        --generator target/portable/$(ARCHITECTURE)/cwmem; \
+	done
+	$(check-packages)
+
+define check-packages
 	lintian --allow-root --fail-on error,warning target/package/*.deb
 	rpmlint --strict --config packaging/rpm/rpmlint.toml target/package/*.rpm
+endef
+
+# Whether two builds of the last commit, from nothing, in other folders, give the same bytes.
+reproducible: target/venv-packaging/.installed
+	packaging/reproducible.sh
+
+# The aarch64 binary and the parsers' tests under QEMU's user emulation.
+emulated: portable-aarch64 release target/.apt-emulated
+	packaging/emulated.sh target/release/cwmem
 
 # The image is made once and kept in target/guest.
 SUITE ?= bookworm

@@ -42,6 +42,9 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$top/Cargo.toml" | head -1)
 maintainer=${PACKAGE_MAINTAINER:-The cwmem authors <cwmem@cwmem.example.org>}
 # For the other C library that a cross-compiled binary needs, too: asked of the file itself.
 glibc=$(readelf -V "$binary" | grep -o 'GLIBC_2\.[0-9]*' | sort -Vu | tail -1 | cut -d_ -f2)
+# What the unwinder of the host's own compiler is in; a cross-compiled binary has what it needs of it.
+libgcc=''
+if readelf -d "$binary" | grep -q 'NEEDED.*libgcc_s'; then libgcc='libgcc-s1, '; fi
 case $(readelf -h "$binary" | sed -n 's/^ *Machine: *//p') in
     *X86-64*) deb_architecture=amd64 rpm_architecture=x86_64 ;;
     AArch64*) deb_architecture=arm64 rpm_architecture=aarch64 ;;
@@ -114,7 +117,7 @@ pack_deb() {
 
     install -d -m 755 "$root/DEBIAN"
     sed -e "s/@VERSION@/$version-1/" -e "s/@ARCHITECTURE@/$deb_architecture/" \
-        -e "s/@GLIBC@/$glibc/" -e "s|@MAINTAINER@|$maintainer|" \
+        -e "s/@GLIBC@/$glibc/" -e "s/@LIBGCC@/$libgcc/" -e "s|@MAINTAINER@|$maintainer|" \
         -e "s/@SIZE@/$(installed_size "$root")/" \
         "$top/packaging/debian/control.in" > "$root/DEBIAN/control"
     echo /etc/cwmem/cwmem.toml > "$root/DEBIAN/conffiles"
@@ -182,7 +185,7 @@ case $only in
 esac
 cd "$out"
 # shellcheck disable=SC2086 # an empty one is none
-sha256sum $deb $rpm $tar > SHA256SUMS
-# shellcheck disable=SC2086
 wc -c $deb $rpm $tar | grep -v total
+# Of all that is there of this version: packages for another machine may be.
+sha256sum -- *"$version"[-.]* > SHA256SUMS
 cat SHA256SUMS

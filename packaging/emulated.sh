@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs the aarch64 binary of packaging/portable.sh here, under QEMU's user emulation: every captured
+# host through `once --dry-run --json`, compared with what this machine's own binary makes of it, then
+# the parsers' own tests, built for aarch64 without optimisation.
+#
+#     packaging/emulated.sh NATIVE-CWMEM
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+native=${1:?the path of a cwmem for this machine}
+export QEMU_LD_PREFIX=/usr/aarch64-linux-gnu
+emulated=(qemu-aarch64-static target/portable/aarch64/cwmem)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+printf '[sample]\nproc_root = "%s"\n[identity]\nec2 = false\nhost = "captured"\n' "$work" > "$work/cwmem.toml"
+# once OUTPUT COMMAND...: the datums, without the time of the sample, which depends on the moment.
+once() {
+    local output=$1
+    shift
+    if ! "$@" once --dry-run --json --config "$work/cwmem.toml" > "$work/said" 2> "$work/log"; then
+        cat "$work/log" >&2
+        exit 1
+    fi
+    sed -E 's/"Timestamp":"[^"]*"/"Timestamp":""/' "$work/said" > "$output"
+}
+captures=0
+for capture in tests/captures/meminfo/*; do
+    cp "$capture" "$work/meminfo"
+    once "$work/native" "$native"
+    once "$work/emulated" "${emulated[@]}"
+    diff "$work/native" "$work/emulated"
+    grep -q MemoryUsedPercent "$work/emulated" || { echo "emulated.sh: $capture gave no figure" >&2; exit 1; }
+    captures=$((captures + 1))
+done
+"${emulated[@]}" --version
+echo "$captures captured hosts: the same datums on aarch64"
+
+target=aarch64-unknown-linux-gnu
+export PATH=$top/target/venv-packaging/bin:$PATH CARGO_TARGET_DIR=$top/target/portable/build
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64-static
+build=(--locked --target "$target.2.26" --lib)
+if [ ! -d "$(rustc --print target-libdir --target "$target")" ]; then
+    PATH=$top/target/portable/toolchain/bin:$PATH
+    export RUSTC_BOOTSTRAP=1
+    build+=(-Zbuild-std)
+fi
+cargo-zigbuild test "${build[@]}" source::
