@@ -91,6 +91,8 @@ fn exit_codes() {
         (&["once"], &publishing, 0),
         (&["once", "--dry-run", "--proc-root", absent], LOCAL, 1),
         (&["check", "--offline", "--proc-root", absent], LOCAL, 1),
+        // A kernel without a default metric's file makes no configuration wrong.
+        (&["check", "--config-only", "--proc-root", absent], LOCAL, 0),
         (&["explain", "--proc-root", absent], LOCAL, 1),
         (&[], "", 64),
         (&["unknown"], "", 64),
@@ -101,6 +103,7 @@ fn exit_codes() {
         (&["run", "--log", "loud"], "", 64),
         (&["run", "--config"], "", 64),
         (&["check", "--offline", "--alarms"], LOCAL, 64),
+        (&["check", "--config-only", "--alarms"], LOCAL, 64),
         (
             &["once"],
             "cloudwatch.region = \"eu-central-1\"\ncloudwatch.endpoint_url = \"http://127.0.0.1:9\"\nidentity.ec2 = false",
@@ -111,6 +114,7 @@ fn exit_codes() {
         (&["once", "--dry-run"], "unknown = 1", 78),
         (&["check"], "unknown = 1", 78),
         (&["check", "--offline"], "unknown = 1", 78),
+        (&["check", "--config-only"], "unknown = 1", 78),
         (&["explain"], "unknown = 1", 78),
         (&["run", "--config", absent], "", 78),
         (&["once", "--config", absent], "", 78),

@@ -76,7 +76,7 @@ fn the_unit_asks_for_what_the_agent_gives() {
         "Type=notify",
         "NotifyAccess=main",
         "ExecStart=/usr/bin/cwmem run",
-        "ExecReload=/usr/bin/cwmem check --offline",
+        "ExecReload=/usr/bin/cwmem check --config-only",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "RestartPreventExitStatus=78",
         "DynamicUser=yes",

@@ -27,8 +27,11 @@ pub struct Options {
     /// Look only at this host: ask neither the metadata service nor CloudWatch nor the database
     #[arg(long)]
     offline: bool,
-    /// Look for alarms in the account that almost fit what is published, and so see nothing
+    /// Look only at the configuration, and not at this host either: whether `run` would take it
     #[arg(long, conflicts_with = "offline")]
+    config_only: bool,
+    /// Look for alarms in the account that almost fit what is published, and so see nothing
+    #[arg(long, conflicts_with_all = ["offline", "config_only"])]
     alarms: bool,
     /// Print a JSON object for each thing that was looked at
     #[arg(long)]
@@ -48,6 +51,9 @@ pub async fn run(config: &Config, options: &Options, clock: &Clock) -> Exit {
 
 async fn look(config: &Config, options: &Options, clock: &Clock) -> Vec<Line> {
     let mut lines = vec![configuration::line(config)];
+    if options.config_only {
+        return lines;
+    }
     lines.extend(kernel::lines(config, clock));
     lines.extend(scopes::lines(config, clock.now()));
     lines.extend(disk::lines(config, clock).await);

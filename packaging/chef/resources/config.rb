@@ -41,7 +41,7 @@ action :create do
     # The service's user is made when it starts, and is nobody's group. There is no secret in it.
     mode '0644'
     # The file is tried beside its place, so that what is in conf.d counts too.
-    verify "#{Cwmem::Service::BINARY} check --offline --config %{path}"
+    verify "#{Cwmem::Service::BINARY} check --config-only --config %{path}"
     notifies follow, unit, :delayed if running
   end
 end
