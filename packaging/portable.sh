@@ -23,15 +23,17 @@ tools=$top/target/venv-packaging/bin
 export PATH=$tools:$PATH CARGO_TARGET_DIR=$top/target/portable/build
 
 build=(--locked --release --bin cwmem --target "$target$floor")
-remap=$("$top/packaging/remap.sh")
+flags=$("$top/packaging/remap.sh")
+# Zig brings musl's start files along.
+case $kind in *-musl) flags="$flags -Clink-self-contained=no" ;; esac
 if [ -d "$(rustc --print target-libdir --target "$target")" ]; then
-    RUSTFLAGS=$remap cargo zigbuild "${build[@]}"
+    RUSTFLAGS=$flags cargo zigbuild "${build[@]}"
 else
     toolchain=$top/target/portable/toolchain
     "$top/packaging/std-sources.sh" "$toolchain"
     # -Zbuild-std is for nightlies; a released compiler does it when told that it is building itself.
     PATH=$toolchain/bin:$PATH RUSTC_BOOTSTRAP=1 \
-        RUSTFLAGS="$remap --remap-path-prefix=$toolchain/lib/rustlib/src/rust=/rust" \
+        RUSTFLAGS="$flags --remap-path-prefix=$toolchain/lib/rustlib/src/rust=/rust" \
         cargo zigbuild "${build[@]}" -Zbuild-std=std,panic_abort
 fi
 
