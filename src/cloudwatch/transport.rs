@@ -109,7 +109,8 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     let text = String::from_utf8_lossy(pem);
     let sections =
         text.split_inclusive(END).filter_map(|piece| piece.find(BEGIN).map(|at| &piece[at..]));
-    let parsed = sections.filter_map(|section| CertificateDer::from_pem_slice(section.as_bytes()).ok());
+    let parsed =
+        sections.filter_map(|section| CertificateDer::from_pem_slice(section.as_bytes()).ok());
     parsed.filter(|parsed| RootCertStore::empty().add(parsed.clone()).is_ok()).collect()
 }
 

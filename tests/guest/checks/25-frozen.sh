@@ -1,5 +1,6 @@
 # The disk under the state directory stands still for minutes, while the checks from here on run:
-# 78-thawed.sh has the end of it. An agent beside the package's, with a disk of its own.
+# 78-thawed.sh has the end of it. An agent beside the package's, with a disk of its own; and one that
+# only records, to show which seconds the guest itself didn't have.
 frozen_for=$(cat "$payload/frozen")
 frozen=/var/lib/private/cwmem-frozen
 own_disk() {
@@ -16,7 +17,8 @@ stands_still() {
 check "a disk of its own is mounted" own_disk
 check "the double listens" double frozen-double 8127
 publishing 8127 | instance frozen "Nice=-10"
-check "the agent starts" systemctl start cwmem-frozen.service
+instance witness "Nice=-10" < /dev/null
+check "two agents start" systemctl start cwmem-frozen.service cwmem-witness.service
 check "figures arrive" soon 30 has "accepted" cat /run/frozen-double.log
 check "the disk is frozen" fsfreeze -f "$frozen"
 accepted > /run/frozen.before

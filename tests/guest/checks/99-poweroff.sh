@@ -14,7 +14,7 @@ cat > /run/systemd/system/outside.service <<'UNIT'
 Description=A double at the other end of a cable
 [Service]
 ExecStartPre=/bin/ip netns add outside
-ExecStart=/bin/ip netns exec outside /run/cloudwatch-double --listen 0.0.0.0:8125 --period 5s
+ExecStart=/bin/ip netns exec outside /usr/local/bin/cloudwatch-double --listen 0.0.0.0:8125 --period 5s
 StandardOutput=file:/run/outside.log
 UNIT
 cat > /run/systemd/system/cable.service <<'UNIT'
@@ -33,7 +33,9 @@ ExecStart=/bin/ip -n outside address add 198.51.100.2/24 dev far
 ExecStart=/bin/ip -n outside link set far up
 ExecStop=/bin/ip link delete near
 UNIT
-cp "$payload/cloudwatch-double" /run/cloudwatch-double
+# Not on the payload's disk, which is unmounted while the double still runs, nor in /run, where nothing
+# can be executed.
+install -m 755 "$payload/cloudwatch-double" /usr/local/bin/cloudwatch-double
 publishing 8125 | sed 's/127\.0\.0\.1/198.51.100.2/' > /etc/cwmem/conf.d/guest.toml
 # A period that is still open when the host goes, and a stop that takes its time.
 sed -i 's/^period = .*/period = "60s"/; s/^every = .*/every = "60s"/' /etc/cwmem/conf.d/guest.toml
@@ -42,7 +44,9 @@ printf '[Service]\nExecStop=+/bin/sleep 2\nEnvironment=AWS_ACCESS_KEY_ID=AKIDEXA
 sed 's/^\[cloudwatch\]/[identity]\nhost = "twin"\n&/' /etc/cwmem/conf.d/guest.toml | instance unordered "ExecStop=+/bin/sleep 8"
 sed -i '/^After=network/d' /run/systemd/system/cwmem-unordered.service
 systemctl daemon-reload
+answers() { : 2> /dev/null < /dev/tcp/198.51.100.2/8125; }
 check "the network is there" systemctl start cable.service
+check "the double answers" soon 30 answers
 check "two agents start" systemctl restart cwmem.service cwmem-unordered.service
 check "one stops before the network does" has network.target property After
 check "the other doesn't know of it" fails has network.target property After cwmem-unordered
