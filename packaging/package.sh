@@ -41,7 +41,7 @@ export SOURCE_DATE_EPOCH
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$top/Cargo.toml" | head -1)
 maintainer=${PACKAGE_MAINTAINER:-The cwmem authors <cwmem@cwmem.example.org>}
 # For the other C library that a cross-compiled binary needs, too: asked of the file itself.
-glibc=$(readelf -V "$binary" | grep -o 'GLIBC_2\.[0-9]*' | sort -Vu | tail -1 | cut -d_ -f2)
+glibc=$(readelf -V "$binary" | sed -n 's/.*Name: GLIBC_\(2\.[0-9]*\).*/\1/p' | sort -Vu | tail -1)
 # What the unwinder of the host's own compiler is in; a cross-compiled binary has what it needs of it.
 libgcc=''
 if readelf -d "$binary" | grep -q 'NEEDED.*libgcc_s'; then libgcc='libgcc-s1, '; fi
