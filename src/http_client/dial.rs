@@ -2,7 +2,7 @@
 //! so.
 
 use super::late::Late;
-use super::system_authorities;
+use super::{no_proxies, system_authorities};
 use http::header::PROXY_AUTHORIZATION;
 use http::uri::Scheme;
 use http::{Request, Uri};
@@ -27,16 +27,10 @@ use tower_service::Service;
 /// Picks the way, and gives up in time.
 #[derive(Clone)]
 pub struct Dial {
-    direct: Direct,
-    proxies: Arc<Matcher>,
-    limit: Duration,
-}
-
-/// To the host of the URL itself.
-#[derive(Clone)]
-struct Direct {
     tcp: HttpConnector,
     tls: Arc<Tls>,
+    proxies: Arc<Matcher>,
+    limit: Duration,
 }
 
 /// Made when first needed: plain HTTP needs no authorities in memory.
@@ -64,7 +58,7 @@ impl Dial {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let tls = Arc::new(Tls { trusted: trusted.map(Arc::new), config: OnceLock::new() });
-        Dial { direct: Direct { tcp, tls }, proxies: Arc::new(proxies), limit }
+        Dial { tcp, tls, proxies: Arc::new(proxies), limit }
     }
 
     /// A proxy that passes plain requests on finds its password in each of them.
@@ -80,18 +74,30 @@ impl Dial {
 
     async fn connect(mut self, server: Uri) -> Result<Stream, Failure> {
         let Some(proxy) = self.proxies.intercept(&server) else {
-            return self.direct.call(server).await;
+            return self.reach(server).await;
         };
         if server.scheme() != Some(&Scheme::HTTPS) {
-            let stream = self.direct.call(proxy.uri().clone()).await?;
+            let stream = self.reach(proxy.uri().clone()).await?;
             return Ok(Stream { forwarded: true, ..stream });
         }
-        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.direct.clone());
+        let straight = Dial { proxies: Arc::new(no_proxies()), ..self.clone() };
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), straight);
         if let Some(authorization) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(authorization.clone());
         }
         let stream = tunnel.call(server.clone()).await?;
-        self.direct.tls.secure(&server, stream).await
+        self.tls.secure(&server, stream).await
+    }
+
+    /// The host of the URL itself.
+    async fn reach(&mut self, server: Uri) -> Result<Stream, Failure> {
+        let tcp = self.tcp.call(server.clone()).await?;
+        let stream = Stream { bytes: Box::new(tcp), forwarded: false };
+        if server.scheme() == Some(&Scheme::HTTPS) {
+            self.tls.secure(&server, stream).await
+        } else {
+            Ok(stream)
+        }
     }
 }
 
@@ -109,29 +115,6 @@ impl Service<Uri> for Dial {
         Box::pin(async move {
             let late = |_| Err(Late::Connecting(limit).into());
             timeout(limit, dial.connect(server)).await.unwrap_or_else(late)
-        })
-    }
-}
-
-impl Service<Uri> for Direct {
-    type Response = Stream;
-    type Error = Failure;
-    type Future = Connecting;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, server: Uri) -> Connecting {
-        let mut direct = self.clone();
-        Box::pin(async move {
-            let tcp = direct.tcp.call(server.clone()).await?;
-            let stream = Stream { bytes: Box::new(tcp), forwarded: false };
-            if server.scheme() == Some(&Scheme::HTTPS) {
-                direct.tls.secure(&server, stream).await
-            } else {
-                Ok(stream)
-            }
         })
     }
 }

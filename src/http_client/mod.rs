@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use dial::Dial;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_connection};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
@@ -107,13 +107,14 @@ impl fmt::Debug for Connector {
 
 /// The SDK asks not to use a connection again after an answer that blames its server.
 fn disposable(connection: &CaptureConnection) -> ConnectionMetadata {
+    let proxied = connection.connection_metadata().as_ref().is_some_and(Connected::is_proxied);
     let connection = connection.clone();
     let dispose = move || {
         if let Some(connected) = connection.connection_metadata().as_ref() {
             connected.poison();
         }
     };
-    ConnectionMetadata::builder().proxied(false).poison_fn(dispose).build()
+    ConnectionMetadata::builder().proxied(proxied).poison_fn(dispose).build()
 }
 
 fn failure(error: Box<dyn Error + Send + Sync>) -> ConnectorError {
