@@ -14,22 +14,19 @@ emulated=(qemu-aarch64-static target/portable/aarch64/cwmem)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 {
-    printf '[sample]\nproc_root = "%s"\n[identity]\nec2 = false\nhost = "captured"\n' "$work"
+    printf '[sample]\nproc_root = "%s"\n[identity]\nimds = false\ninstance_id = "i-0123456789abcdef0"\nimage_id = "ami-0123456789abcdef0"\ninstance_type = "m7g.large"\nhost = "captured"\n' "$work"
     # Every formula: the old kernels' captures have no MemAvailable.
     printf '[metrics]\npresets = ["cwagent", "mon-scripts", "telegraf", "vector", "collectd"]\n'
 } > "$work/cwmem.toml"
-# once OUTPUT COMMAND...: the datums, without the time of the sample, which depends on the moment, and the
-# exit code: some captures have nothing to publish, which is 1.
+# once OUTPUT COMMAND...: the datums, without the time of the sample, which depends on the moment.
 once() {
-    local output=$1 status=0
+    local output=$1
     shift
-    "$@" once --dry-run --json --config "$work/cwmem.toml" > "$work/said" 2> "$work/log" || status=$?
-    sed -E 's/"Timestamp":"[^"]*"/"Timestamp":""/' "$work/said" > "$output"
-    echo "exit $status" >> "$output"
-    if [ "$status" -gt 1 ]; then
+    if ! "$@" once --dry-run --json --config "$work/cwmem.toml" > "$work/said" 2> "$work/log"; then
         cat "$work/log" >&2
         exit 1
     fi
+    sed -E 's/"Timestamp":"[^"]*"/"Timestamp":""/' "$work/said" > "$output"
 }
 captures=0 figures=0
 for capture in tests/captures/meminfo/*; do
@@ -37,10 +34,11 @@ for capture in tests/captures/meminfo/*; do
     once "$work/native" "$native"
     once "$work/emulated" "${emulated[@]}"
     diff "$work/native" "$work/emulated"
+    # Ends the script where there is none.
+    found=$(grep -c MetricName "$work/emulated")
+    figures=$((figures + found))
     captures=$((captures + 1))
-    figures=$((figures + $(grep -c MetricName "$work/emulated" || true)))
 done
-[ "$figures" -ge "$captures" ] || { echo "emulated.sh: only $figures figures of $captures captures" >&2; exit 1; }
 "${emulated[@]}" --version
 echo "$captures captured hosts: the same $figures datums on aarch64"
 

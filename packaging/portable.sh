@@ -19,7 +19,7 @@ case $kind in
     *) echo "portable.sh: $kind: no such kind; see the head of this file" >&2; exit 64 ;;
 esac
 tools=$top/target/venv-packaging/bin
-[ -x "$tools/cargo-zigbuild" ] || { echo "portable.sh: make portable installs what it needs" >&2; exit 69; }
+[ -x "$tools/cargo-zigbuild" ] || { echo "portable.sh: make portable-$kind installs what it needs" >&2; exit 69; }
 export PATH=$tools:$PATH CARGO_TARGET_DIR=$top/target/portable/build
 
 build=(--locked --release --bin cwmem --target "$target$floor")

@@ -23,8 +23,9 @@ if [ ! -d "$library" ]; then
         "$@" -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/nonexistent \
             -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root
     }
-    apt apt-get -q update > "$work/log" 2>&1 || true
-    version=$(apt apt-cache madison rust-src | awk '{ print $3 }' | grep "^$release+" | head -1 || true)
+    # A mirror may lack one of the suites; whether another has the release shows below.
+    if ! apt apt-get -q update > "$work/log" 2>&1; then echo "some suites couldn't be read" >> "$work/log"; fi
+    version=$(apt apt-cache madison rust-src | awk -v begin="$release+" '!found && index($3, begin) == 1 { print $3; found = 1 }')
     if [ -z "$version" ]; then
         cat "$work/log" >&2
         echo "std-sources.sh: no Debian suite has rust-src $release:" \
