@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package package-all reproducible emulated guest-image guest test-guest bench soak footprint fuzz clean
+.PHONY: demo demo-cluster fleet test release simulation tools lint unit docs package package-all reproducible emulated guest guests guest-packages test-guest bench soak footprint fuzz clean
 
 CARGO ?= cargo
 VENV := target/venv
@@ -34,7 +34,8 @@ release:
 simulation:
 	$(CARGO) build --locked --profile simulation --example simulation
 
-test: tools lint docs unit
+# The guests last and alone: an emulated processor takes all that it is given.
+test: tools lint docs unit guests
 
 # What Debian and PyPI give; nothing is installed that is there already.
 tools: $(VENV)/.installed target/.apt-installed target/mysql/.unpacked
@@ -122,28 +123,36 @@ reproducible:
 emulated: portable-aarch64 release target/.apt-emulated
 	packaging/emulated.sh target/release/cwmem
 
-# The image is made once and kept in target/guest.
-SUITE ?= bookworm
-guest-image: target/.apt-guest
-	mkdir -p target/guest
-	$(SUDO) tests/guest/image.sh $(SUITE)
+# A Debian 12 and a Debian 13 with a real systemd, booted side by side in QEMU, and a bare root file system
+# of each for apt: the packages of this build installed, upgraded and removed, the agent killed, hung,
+# reloaded, short of memory. Images are made once and kept in target/guest.
+guests: guest-packages
+	$(call boot-guests,target/guest/packages)
 
-# The packages in a booted Debian with a real systemd: installed, killed, reloaded, upgraded, removed.
-guest: package guest-image
-	$(CARGO) build --locked --example cloudwatch-double
-	tests/guest/run.sh --suite $(SUITE)
-
-# Debian 12 and 13 side by side, and a bare root file system of each for apt. Not part of `test`: CONTRIBUTING.md says why.
+# The same on what `make package` makes.
 test-guest: package target/.apt-guest
 	$(CARGO) build --locked --example cloudwatch-double
-	mkdir -p target/guest
-	$(SUDO) tests/guest/image.sh bookworm
-	$(SUDO) tests/guest/image.sh trixie
-	$(SUDO) tests/guest/bare.sh bookworm trixie
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target guest-in-bookworm guest-in-trixie
+	$(call boot-guests,target/package)
 
+# One of them: make guest SUITE=trixie
+SUITE ?= bookworm
+guest: guest-packages guest-in-$(SUITE)
+
+guest-packages: release target/.apt-installed target/.apt-guest
+	rm -rf target/guest/packages
+	packaging/package.sh --quick --out target/guest/packages
+	$(CARGO) build --locked --example cloudwatch-double
+
+define boot-guests
+$(MAKE) --no-print-directory --jobs=2 --output-sync=target GUEST_PACKAGES=$(1) guest-in-bookworm guest-in-trixie
+endef
+
+GUEST_PACKAGES := target/guest/packages
 guest-in-%:
-	tests/guest/run.sh --suite $*
+	mkdir -p target/guest
+	$(SUDO) tests/guest/image.sh $*
+	$(SUDO) tests/guest/bare.sh --packages $(GUEST_PACKAGES) $*
+	tests/guest/run.sh --packages $(GUEST_PACKAGES) --suite $*
 
 bench:
 	$(CARGO) bench --locked

@@ -73,7 +73,7 @@ check "the share of the limit is the kernel's" soon 90 near CgroupUsedPercent "$
 check "so is what is used" near CgroupMemoryUsed "$(group holding)" "$used" 600000
 for process in of-unit by-name; do
     check "$process: the process's memory is the kernel's" near ProcessResidentMemory "Process=$process" "$worker" 600000
-    check "$process: it is one process" near ProcessCount "Process=$process" 1 0
+    check "$process: it is one process" soon 30 near ProcessCount "Process=$process" 1 0
 done
 systemctl kill --signal=USR1 --kill-whom=main holding.service
 one_kill() { is "$(of_group holding.service memory.events oom_kill)" 1; }
@@ -86,7 +86,7 @@ check "and holds more" soon 20 [ -e /run/worker.ready ]
 grown=$(resident)
 for process in of-unit by-name; do
     check "$process: the new process's memory is the kernel's" soon 90 near ProcessResidentMemory "Process=$process" "$grown" 600000
-    check "$process: it is one process" near ProcessCount "Process=$process" 1 0
+    check "$process: it is one process" soon 30 near ProcessCount "Process=$process" 1 0
 done
 oom_kills() {
     is "$(rows /run/groups-double.log CgroupOomKills "$(group holding)" | awk '{ sum += $2 * $4 } END { print sum + 0 }')" 1
