@@ -14,35 +14,50 @@ pub fn give_back() {
     glibc::trim();
 }
 
-/// To be called once, when the start is over: its code is given back too. Most of the program's
-/// text is configuration, command line and set-up, mapped in as they ran; what is needed again is
-/// mapped again from the page cache, at a microsecond for 64 KiB.
+/// To be called once, when the start is over: its code and constants are given back too, the libraries'
+/// with them. Most of what was mapped in is configuration, command line and set-up, and as much again
+/// is its neighbours, as the kernel maps 64 KiB or a large folio at a fault; what is needed again is mapped
+/// again from the page cache, at a microsecond a fault.
 pub fn give_back_start() {
     give_back();
     #[cfg(target_os = "linux")]
-    text::unmap();
+    files::unmap();
 }
 
 #[cfg(target_os = "linux")]
-mod text {
+mod files {
     use std::fs;
     use std::ops::Range;
 
     /// A map that can't be read leaves everything as it is.
     pub fn unmap() {
-        let program = fs::read_link("/proc/self/exe").unwrap_or_default();
-        let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        let program = program.to_string_lossy();
-        for range in maps.lines().filter_map(|line| executable(line, &program)) {
-            forget(range);
-        }
+        let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        as_in_their_files(&maps).for_each(forget);
     }
 
-    /// The addresses of a line of proc_pid_maps(5), if it is the program's read-only code.
-    pub(super) fn executable(line: &str, program: &str) -> Option<Range<usize>> {
-        let (addresses, rest) = line.split_once(' ')?;
-        let is_code = rest.starts_with("r-xp ") && rest.ends_with(&format!(" {program}"));
-        let (start, end) = addresses.split_once('-').filter(|_| is_code && !program.is_empty())?;
+    /// The addresses of the private mappings of files that nobody can write to and nobody has written to,
+    /// by proc_pid_smaps(5): code, and constants that needed no relocation.
+    pub(super) fn as_in_their_files(smaps: &str) -> impl Iterator<Item = Range<usize>> {
+        let mut mapping = None;
+        smaps.lines().filter_map(move |line| {
+            let (first, rest) = line.split_once(' ')?;
+            match first {
+                "Anonymous:" => return mapping.take().filter(|_| rest.trim() == "0 kB"),
+                field if field.ends_with(':') => {}
+                addresses => mapping = range(addresses).filter(|_| is_of_a_file_to_read(rest)),
+            }
+            None
+        })
+    }
+
+    /// What follows the addresses in a mapping's first line. The kernel's own mappings, as [vdso], have no
+    /// file.
+    fn is_of_a_file_to_read(rest: &str) -> bool {
+        (rest.starts_with("r-xp ") || rest.starts_with("r--p ")) && rest.contains(" /")
+    }
+
+    fn range(addresses: &str) -> Option<Range<usize>> {
+        let (start, end) = addresses.split_once('-')?;
         let address = |text| usize::from_str_radix(text, 16).ok();
         Some(address(start)?..address(end)?)
     }
@@ -50,8 +65,8 @@ mod text {
     /// madvise(2).
     #[expect(unsafe_code, reason = "pages are given back on no other terms")]
     fn forget(range: Range<usize>) {
-        // SAFETY: the range is a private mapping of a file that nobody can write to: its pages are
-        // the file's, and come back from it as they were.
+        // SAFETY: the range is a private mapping of a file that nobody can write to nor has written
+        // to: its pages are the file's, and come back from it as they were.
         unsafe {
             libc::madvise(range.start as *mut _, range.len(), libc::MADV_DONTNEED);
         }
@@ -89,22 +104,39 @@ mod glibc {
 mod tests {
     use super::*;
 
+    /// Two lines of a mapping's two dozen.
+    fn mapping(first: &str, written: &str) -> String {
+        format!(
+            "{first}\nRss:                2780 kB\nAnonymous:    {written:>10} kB\nVmFlags: rd ex mr mw me\n"
+        )
+    }
+
     #[test]
-    fn only_the_program_s_code_is_found() {
-        let found = |line| text::executable(line, "/usr/bin/cwmem");
+    fn only_what_is_in_its_file_all_the_same_is_found() {
+        let found = |smaps: &str| {
+            files::as_in_their_files(smaps)
+                .map(|range| (range.start, range.end))
+                .collect::<Vec<_>>()
+        };
         let code =
             "555a969000-555acbd000 r-xp 001d5000 fe:00 10043483                   /usr/bin/cwmem";
-        assert_eq!(found(code), Some(0x55_5a96_9000..0x55_5acb_d000));
-        for other in [
-            "",
-            "nonsense r-xp  /usr/bin/cwmem",
-            &code.replace("r-xp", "r--p"),
-            &code.replace("r-xp", "rwxp"),
-            &code.replace("/usr/bin/cwmem", "/usr/lib/libc.so.6"),
-            &code.replace("/usr/bin/cwmem", "/opt/usr/bin/cwmem"),
-        ] {
-            assert_eq!(found(other), None, "{other}");
+        let addresses = (0x55_5a96_9000, 0x55_5acb_d000);
+        let constants = code.replace("r-xp", "r--p");
+        assert_eq!(found(&mapping(code, "0")), [addresses]);
+        assert_eq!(found(&mapping(&constants, "0")), [addresses]);
+        let nothing = vec![];
+        assert_eq!(found(&mapping(&constants, "272")), nothing, "relocated");
+        for other in ["rw-p", "rwxp", "r-xs", "r--s", "---p"] {
+            assert_eq!(found(&mapping(&code.replace("r-xp", other), "0")), nothing, "{other}");
         }
+        let of_the_kernel = code.replace("/usr/bin/cwmem", "[vdso]");
+        assert_eq!(found(&mapping(&of_the_kernel, "0")), nothing);
+        // What one mapping lacks isn't taken from the next.
+        let two = format!("{code}\n{}", mapping(&of_the_kernel, "0"));
+        assert_eq!(found(&two), nothing);
+        let both = mapping(code, "0") + &mapping(&constants, "0");
+        assert_eq!(found(&both), [addresses, addresses]);
+        assert_eq!(found("nonsense\n\nAnonymous: 0 kB\n"), nothing);
     }
 
     /// It runs on: what it needs of its code comes back.
