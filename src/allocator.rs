@@ -50,7 +50,7 @@ mod files {
         })
     }
 
-    /// What follows the addresses in a mapping's first line. The kernel's own mappings, as [vdso], have no
+    /// What follows the addresses in a mapping's first line. The kernel's own mappings, such as the vDSO, have no
     /// file.
     fn is_of_a_file_to_read(rest: &str) -> bool {
         (rest.starts_with("r-xp ") || rest.starts_with("r--p ")) && rest.contains(" /")
