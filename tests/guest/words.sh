@@ -85,7 +85,7 @@ publishing() {
 
 # instance NAME [DIRECTIVE...]: one more agent beside the package's, cwmem-NAME: the shipped unit with
 # folders of its own, and after its directives these. Standard input is its configuration. Sets
-# $settings to where that is. To be started.
+# $settings to where that is. To be started: a unit that systemd doesn't know yet needs no reload.
 instance() {
     local name=$1
     settings=/run/instances/$name.toml
@@ -103,7 +103,6 @@ instance() {
         echo "Environment=AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=example"
         printf '%s\n' "RestartSec=1s" "$@"
     } > "/run/systemd/system/cwmem-$name.service"
-    systemctl daemon-reload
 }
 
 # What was measured and what was received, in tenths of a second.

@@ -18,7 +18,6 @@ check "the service is still ready" active
 # Without the check before the signal nobody who reloads learns of the mistake.
 instance unchecked < /dev/null
 sed -i '/^ExecReload=.*check/d' /run/systemd/system/cwmem-unchecked.service
-systemctl daemon-reload
 systemctl start cwmem-unchecked.service
 printf '[sample]\nintervall = "1s"\n' >> "$settings"
 check "without ExecReload='s check the reload seems to go well" systemctl reload cwmem-unchecked.service

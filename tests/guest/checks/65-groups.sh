@@ -42,7 +42,6 @@ cat > /run/systemd/system/worker.service <<'UNIT'
 [Service]
 ExecStart=/usr/bin/perl /run/holds.pl report-worker /run/worker
 UNIT
-systemctl daemon-reload
 
 # What the kernel says of a group and of a process.
 of_group() { awk -v name="$3" '$1 == name { print $2 }' "/sys/fs/cgroup/system.slice/$1/$2"; }

@@ -127,7 +127,6 @@ for group in "${groups[@]}"; do
 done
 unit shipped-daemon daemon '' $shipped_daemon
 unit shipped-root root '' $shipped_root
-systemctl daemon-reload
 check "the probes run" systemctl start "${units[@]}"
 
 # What each probe came to, as shipped and in its twin.
@@ -152,4 +151,3 @@ for group in "${groups[@]}"; do
 done
 systemctl stop answering.service
 rm -f /run/systemd/system/probe-*.service /etc/probe /usr/probe /var/probe
-systemctl daemon-reload

@@ -9,6 +9,8 @@ user_data() {
         sh "$payload/user-data.sh" > /tmp/user-data.log 2>&1 || { cat /tmp/user-data.log; return 1; }
 }
 begun() { journalctl -q -o cat -u cwmem.service --since "@$since" | grep -c "sampling begins"; }
+# Where 90-purge.sh didn't run.
+dpkg -P cwmem > /dev/null 2>&1
 since=$(date +%s)
 check "user data with a wrong configuration fail" fails user_data "x = 1"
 check "the package is there" dpkg -s cwmem

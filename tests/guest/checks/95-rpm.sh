@@ -1,6 +1,8 @@
 # The .rpm, in a root where systemd is real; its dependencies cannot be asked of Debian's packages.
 install_rpm() { rpm --nodeps --nosignature "$@"; }
 package=$(echo "$payload"/cwmem-*.x86_64.rpm)
+# Where 90-purge.sh didn't run.
+dpkg -P cwmem > /dev/null 2>&1
 mkdir -p /etc/cwmem/conf.d
 check "rpm installs" install_rpm -i "$package"
 check "the service is ready" soon 20 active
