@@ -15,13 +15,21 @@ pub struct Peak {
     pub processes: Option<Entry>,
 }
 
-/// The best second of half a minute, and how low it was meanwhile.
+/// The best second of half a minute, how low it was then, and in the rest of it before and after.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     second: i64,
     score: f64,
-    low: f64,
     kills: bool,
+    low: f64,
+    low_before: f64,
+    low_after: f64,
+}
+
+impl Candidate {
+    fn lowest(&self) -> f64 {
+        self.low.min(self.low_before).min(self.low_after)
+    }
 }
 
 /// At most five, in the order of time: those with OOM kills before others, then the highest. What
@@ -56,15 +64,16 @@ fn candidates(points: &[Point]) -> Vec<Candidate> {
             height(point.used.map(|used| used.min)) + height(point.stall.map(|stall| stall.min));
         let kills = point.kills > 0;
         let score = if kills { high + KILL } else { high };
-        let here = Candidate { second: point.second, score, low, kills };
+        let (low_before, low_after) = (f64::INFINITY, f64::INFINITY);
+        let here = Candidate { second: point.second, score, kills, low, low_before, low_after };
         let own = Some(point.second.div_euclid(APART));
         match candidates.last_mut() {
             Some(last) if bucket == own => {
-                let low = last.low.min(low);
                 if score > last.score {
-                    *last = here;
+                    *last = Candidate { low_before: last.lowest(), ..here };
+                } else {
+                    last.low_after = last.low_after.min(low);
                 }
-                last.low = low;
             }
             _ => candidates.push(here),
         }
@@ -76,9 +85,12 @@ fn candidates(points: &[Point]) -> Vec<Candidate> {
 /// Far enough from the other, and the readings fell between them.
 fn stands_apart(candidates: &[Candidate], place: usize, other: usize) -> bool {
     let (one, two) = (candidates[place], candidates[other]);
-    let between = &candidates[place.min(other) + 1..place.max(other)];
+    let (first, last) = (place.min(other), place.max(other));
+    let between = candidates[first + 1..last].iter().map(Candidate::lowest);
+    let lowest =
+        between.fold(candidates[first].low_after, f64::min).min(candidates[last].low_before);
     let high = if one.kills { one.score - KILL } else { one.score };
-    let falls = between.iter().any(|candidate| candidate.low <= high - PROMINENCE);
+    let falls = lowest <= high - PROMINENCE;
     one.second.abs_diff(two.second) >= APART as u64 && (one.kills || falls)
 }
 
