@@ -14,9 +14,9 @@ pub fn give_back() {
     glibc::trim();
 }
 
-/// To be called once, when the start is over: its code and constants are given back too, the libraries'
-/// with them. Most of what was mapped in is configuration, command line and set-up, and as much again
-/// is its neighbours, as the kernel maps 64 KiB or a large folio at a fault; what is needed again is mapped
+/// To be called once, when the start is over: its code and constants are given back too, and the
+/// libraries'. Most of what was mapped in is configuration, command line and set-up, with its
+/// neighbours, as the kernel maps 64 KiB or a large folio at a fault. What is needed again is mapped
 /// again from the page cache, at a microsecond a fault.
 pub fn give_back_start() {
     give_back();
@@ -35,8 +35,8 @@ mod files {
         as_in_their_files(&maps).for_each(forget);
     }
 
-    /// The addresses of the private mappings of files that nobody can write to and nobody has written to,
-    /// by proc_pid_smaps(5): code, and constants that needed no relocation.
+    /// The addresses of the private mappings of files that nobody can write to and nobody has
+    /// written to, by proc_pid_smaps(5): code, and constants that needed no relocation.
     pub(super) fn as_in_their_files(smaps: &str) -> impl Iterator<Item = Range<usize>> {
         let mut mapping = None;
         smaps.lines().filter_map(move |line| {
@@ -50,8 +50,8 @@ mod files {
         })
     }
 
-    /// What follows the addresses in a mapping's first line. The kernel's own mappings, such as the vDSO, have no
-    /// file.
+    /// By what follows the addresses in a mapping's first line. The kernel's own mappings, such as
+    /// the vDSO, have no file.
     fn is_of_a_file_to_read(rest: &str) -> bool {
         (rest.starts_with("r-xp ") || rest.starts_with("r--p ")) && rest.contains(" /")
     }

@@ -175,8 +175,8 @@ fn a_minute_at_the_defaults_is_cheap() {
     assert!(last.descriptors <= before.descriptors + 1, "{before:?} {last:?}");
     assert!(wake_ups <= 3.0, "{wake_ups} wake-ups a second");
     assert!(bare_cpu > 0.0, "the bare loop didn't run");
-    // Two to four and a half times were seen: the colder the caches, the more.
-    assert!(cpu <= 10.0 * bare_cpu, "{cpu} CPU seconds an hour, {bare_cpu} of the bare loop");
+    // Twice what was seen, two to four and a half times: the colder the caches, the more.
+    assert!(cpu <= 9.0 * bare_cpu, "{cpu} CPU seconds an hour, {bare_cpu} of the bare loop");
     // All but the seconds in which a period is closed or sent allocate nothing.
     assert!(quiet * 10 >= minutes * 8, "{seconds:?}");
     assert!(size <= 6 * 1_024 * 1_024, "{size}");

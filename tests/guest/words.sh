@@ -53,6 +53,9 @@ property_is() { is "$(property "$1" "${3:-cwmem}")" "$2"; }
 active() { property_is ActiveState active "${1:-cwmem}"; }
 journal() { journalctl -q -o cat -u cwmem.service "$@"; }
 
+# The package and all that is its own are gone, if they were there.
+purge() { dpkg -P cwmem > /dev/null 2>&1 || true; }
+
 # replaced PID [UNIT]: its process is another one, and ready: asked for in one question, as one may be
 # true just before the other.
 replaced() {

@@ -10,21 +10,21 @@ user_data() {
 }
 begun() { journalctl -q -o cat -u cwmem.service --since "@$since" | grep -c "sampling begins"; }
 # Where 90-purge.sh didn't run.
-dpkg -P cwmem > /dev/null 2>&1
+purge
 since=$(date +%s)
 check "user data with a wrong configuration fail" fails user_data "x = 1"
 check "the package is there" dpkg -s cwmem
 check "it doesn't run" fails active
 check "it won't at the next boot" is "$(systemctl is-enabled cwmem.service)" disabled
 check "it never did" is "$(begun)" 0
-dpkg -P cwmem > /dev/null 2>&1
+purge
 check "user data with a right one go well" user_data "$(printf '[metrics]\nnamespace = "Given/Memory"\n')"
 check "the service is ready" soon 20 active
 check "it is enabled" is "$(systemctl is-enabled cwmem.service)" enabled
 check "the configuration is in place" has "Given/Memory" cat /etc/cwmem/cwmem.toml
 check "it was started once" is "$(begun)" 1
 check "under no other configuration" has "namespace=Given/Memory" journalctl -q -o cat -u cwmem.service --since "@$since"
-dpkg -P cwmem > /dev/null 2>&1
+purge
 
 package=$(echo "$payload"/cwmem-*.x86_64.rpm)
 systemctl mask --runtime cwmem.service 2> /dev/null

@@ -2,7 +2,7 @@
 install_rpm() { rpm --nodeps --nosignature "$@"; }
 package=$(echo "$payload"/cwmem-*.x86_64.rpm)
 # Where 90-purge.sh didn't run.
-dpkg -P cwmem > /dev/null 2>&1
+purge
 mkdir -p /etc/cwmem/conf.d
 check "rpm installs" install_rpm -i "$package"
 check "the service is ready" soon 20 active

@@ -6,7 +6,7 @@
 # What came of it is looked at when no service is left: systemd runs what is in its folder
 # system-shutdown just before it switches the machine off.
 # Nothing is left of what other doubles received.
-dpkg -P cwmem > /dev/null 2>&1
+purge
 check "dpkg installs the package afresh" dpkg -i "$payload"/cwmem_*_amd64.deb
 mkdir -p /etc/cwmem/conf.d /etc/systemd/system/cwmem.service.d
 cat > /run/systemd/system/outside.service <<'UNIT'
