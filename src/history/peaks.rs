@@ -127,3 +127,41 @@ const KILL: f64 = 1_000.0;
 const AROUND: u64 = 15;
 /// Processes that were looked at longer before or after, in seconds, say nothing about a peak.
 const NEAR: u64 = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::points::Spread;
+    use crate::units::Tenths;
+
+    /// The peaks of a minute and a half, each with its kills.
+    fn found(used: impl Fn(i64) -> f64, killed_at: Option<i64>) -> Vec<(i64, u64)> {
+        let point = |second| Point {
+            second,
+            used: Some(Spread::of(used(second))),
+            stall: None,
+            kills: u64::from(killed_at == Some(second)),
+            covered: Tenths(10),
+        };
+        let points: Vec<Point> = (0..90).map(point).collect();
+        peaks(&points, &[]).iter().map(|peak| (peak.second, peak.kills)).collect()
+    }
+
+    /// The readings fell between them, in the half minute of the one or of the other.
+    #[test]
+    fn a_peak_soon_after_another_is_one_of_its_own() {
+        let spike = |second| if (56..58).contains(&second) { 95.0 } else { 20.0 };
+        assert_eq!(found(spike, Some(2)), [(0, 1), (56, 0)]);
+        let two = |second| if (25..30).contains(&second) || second == 59 { 80.0 } else { 20.0 };
+        assert_eq!(found(two, None), [(25, 0), (59, 0)]);
+    }
+
+    /// What is low before the one and after the other doesn't lie between them.
+    #[test]
+    fn a_slope_is_one_peak() {
+        let slope = |second: i64| if second < 20 { 20.0 } else { 80.0 + second as f64 / 100.0 };
+        assert_eq!(found(slope, None), [(89, 0)]);
+        let falling = |second: i64| if second > 80 { 20.0 } else { 80.0 - second as f64 / 100.0 };
+        assert_eq!(found(falling, None), [(0, 0)]);
+    }
+}

@@ -3,7 +3,6 @@
 use crate::black_box::format::{Entry, Reason};
 use crate::clock::{Boottime, Moment, Timestamp};
 use crate::history::chart::{Canvas, chart};
-use crate::history::peaks::peaks;
 use crate::history::picture::Picture;
 use crate::history::points::{Point, points};
 use crate::history::span::{At, Extent, Span};
@@ -246,32 +245,6 @@ fn one_sample_and_none() {
     "#]]
     .assert_eq(&chart(&picture, Canvas { width: 60, ..CANVAS }));
     assert!(svg::svg(&picture).contains("30.0"));
-}
-
-/// Two peaks in neighbouring half minutes: the readings fell between them, in the half minute of the one or
-/// of the other. Those before the first and after the last say nothing about that.
-#[test]
-fn a_peak_soon_after_another_is_one_of_its_own() {
-    let peaks_of = |used: fn(i64) -> f64, killed_at: i64| {
-        let mut host = Host::new();
-        host.millis -= 1_000;
-        let samples = (0..90).map(|second| {
-            host.kills += u64::from(second == killed_at);
-            host.sample(1_000, used(second), 0)
-        });
-        let found = peaks(&folded(samples.collect()), &[]);
-        found.iter().map(|peak| (peak.second - START, peak.kills)).collect::<Vec<_>>()
-    };
-    // A kill at low readings, and a spike 54 s later.
-    let spike = |second| if (56..58).contains(&second) { 95.0 } else { 20.0 };
-    assert_eq!(peaks_of(spike, 2), [(0, 1), (56, 0)]);
-    let two = |second| if (25..30).contains(&second) || second == 59 { 80.0 } else { 20.0 };
-    assert_eq!(peaks_of(two, -1), [(25, 0), (59, 0)]);
-    // It rises, stays and rises a little more: one peak.
-    let slope = |second: i64| if second < 20 { 20.0 } else { 80.0 + second as f64 / 100.0 };
-    assert_eq!(peaks_of(slope, -1), [(89, 0)]);
-    let falling = |second: i64| if second > 80 { 20.0 } else { 80.0 - second as f64 / 100.0 };
-    assert_eq!(peaks_of(falling, -1), [(0, 0)]);
 }
 
 /// A minute without samples, then a suspended hour: neither is drawn, and no rate is taken over it.
